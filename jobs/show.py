@@ -1,0 +1,40 @@
+"""Print an artifact's manifest and where it comes from, up to the raw inputs: `python -m jobs.show PATH`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+import yaml
+
+from ray_pipeline.artifacts import Artifact, lineage, load
+from ray_pipeline.errors import PipelineError
+
+
+def show(artifact: Artifact) -> str:
+    """The manifest as YAML, then the lineage as an indented list."""
+    manifest = {key: value for key, value in artifact.manifest.items() if key != "files"}
+    files = artifact.files()
+    manifest["files"] = f"{len(files)} files, {sum(file.size for file in files):,} bytes"
+    lines = [yaml.safe_dump(manifest, sort_keys=False, allow_unicode=True).rstrip(), "", "lineage:", f"  {_line(artifact)}"]
+    for depth, name, ancestor in lineage(artifact):
+        what = _line(ancestor) if isinstance(ancestor, Artifact) else f"{ancestor.kind} {ancestor.uri} ({ancestor.fingerprint[:12]})"
+        lines.append(f"  {'    ' * depth}{name}: {what}")
+    return "\n".join(lines)
+
+
+def _line(artifact: Artifact) -> str:
+    return f"{artifact.stage} {artifact.fingerprint}  {artifact.manifest['rows']:,} rows  {artifact.location.uri}"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m jobs.show", description=__doc__)
+    parser.add_argument("path", help="an artifact's folder or its manifest.json")
+    try:
+        print(show(load(parser.parse_args().path)))
+    except PipelineError as problem:
+        sys.exit(f"error: {problem}")
+
+
+if __name__ == "__main__":
+    main()

