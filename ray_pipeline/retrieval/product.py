@@ -31,7 +31,7 @@ import torch
 from torch import Tensor
 
 from ray_pipeline.errors import SettingsError
-from ray_pipeline.retrieval.workers import each
+from ray_pipeline.retrieval.workers import each, threads
 
 Kernel = Literal["bf16", "fp32", "numpy"]
 _TILE: Final = 2048  # rows prepared at once: a few MiB of scratch
@@ -58,8 +58,9 @@ def input_type(kernel: Kernel) -> torch.dtype:
 def _norm_bound(rows: Tensor) -> Tensor:
     """float64 upper bounds of the norms of float32 rows whose numbers are at most 4."""
     dim = rows.shape[1]
-    norms: Tensor = torch.linalg.vector_norm(rows, dim=1).double()
-    return norms * (1 + (dim + 8) * 2.0**-23) + dim**0.5 * _SLACK
+    norms = torch.linalg.vector_norm(rows, dim=1).double()
+    bounds: Tensor = norms * (1 + (dim + 8) * 2.0**-23) + math.sqrt(dim) * _SLACK
+    return bounds
 
 
 def factor(vectors: Tensor, kernel: Kernel) -> Factor:
@@ -76,7 +77,7 @@ def factor(vectors: Tensor, kernel: Kernel) -> Factor:
         norms[rows] = _norm_bound(scaled)
         residuals[rows] = _norm_bound(scaled.sub_(rounded[rows]))
 
-    each(prepare, range(0, len(vectors), _TILE), vectors.device)
+    each(prepare, range(0, len(vectors), _TILE), threads(vectors.device))
     return Factor(rounded, exponent, norms, residuals)
 
 

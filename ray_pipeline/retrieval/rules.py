@@ -7,61 +7,41 @@ slices what is left.
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Literal
 
-from ray_pipeline.errors import SettingsError
+from pydantic import model_validator
+
+from ray_pipeline.config import Settings, identity
 
 Sampling = Literal["top", "random", "softmax"]
 Shortage = Literal["fewer", "widen", "fail"]
 
 
-@dataclass(frozen=True)
-class MiningRules:
+class MiningRules(Settings):
     """The settings of mining. Every score bound keeps what lies exactly on it."""
 
-    range: tuple[int, int] = (2, 200)
-    """Ranks [lo, hi) to choose from, counted from 0 in the ranking as it stands."""
-    negatives: int = 15
-    """How many to take for each query."""
-    sampling: Sampling = "random"
-    """`top`: the best ranked; `random`: uniform; `softmax`: likelier the higher the score. Never with replacement."""
-    temperature: float = 0.05
-    """Softmax sampling takes weights exp(score / temperature)."""
-    seed: int = 0
-    """With the query's id, the only source of randomness."""
-    margin_absolute: float | None = None
-    """Keep a candidate if score <= lowest positive score - margin."""
-    margin_relative: float | None = None
-    """Keep a candidate if score <= positive - |positive| * margin (not positive * (1 - margin), which turns round below 0)."""
-    min_score: float | None = None
-    max_score: float | None = None
-    teacher_max: float | None = None
-    """Keep a candidate if the teacher's score is at most this; one the teacher did not score (NaN) is dropped."""
-    shortage: Shortage = "fewer"
-    """Too few survivors: `fewer` takes what is there, `widen` looks beyond the range with the same filters, `fail` stops."""
-    widen_to: int | None = None
-    """`widen` looks at ranks below this (default: twice hi), nearest to the range first, and at last at ranks below lo."""
+    range: tuple[int, int] = identity((2, 200), "ranks [lo, hi) to choose from, counted from 0 in the ranking as it stands")
+    negatives: int = identity(15, "how many to take for each query", ge=1)
+    sampling: Sampling = identity("random", "top: the best ranked; random: uniform; softmax: likelier the higher the score; never with replacement")
+    temperature: float = identity(0.05, "softmax sampling takes weights exp(score / temperature)", gt=0)
+    seed: int = identity(0, "with the query's id, the only source of randomness")
+    margin_absolute: float | None = identity(None, "keep a candidate if score <= lowest positive score - margin", ge=0)
+    margin_relative: float | None = identity(None, "keep a candidate if score <= positive - |positive| * margin", ge=0)
+    min_score: float | None = identity(None, "keep a candidate if its score is at least this")
+    max_score: float | None = identity(None, "keep a candidate if its score is at most this")
+    teacher_max: float | None = identity(None, "keep a candidate if the teacher's score is at most this; unscored ones are dropped")
+    shortage: Shortage = identity("fewer", "too few survivors: fewer takes what is there, widen looks beyond the range, fail stops")
+    widen_to: int | None = identity(None, "widen looks at ranks below this (twice hi where null), then at ranks below lo")
 
-    def __post_init__(self) -> None:
+    @model_validator(mode="after")
+    def _makes_sense(self) -> MiningRules:
         low, high = self.range
-        _require(0 <= low < high, "range", f"({low}, {high})", "needs 0 <= lo < hi")
-        _require(self.negatives >= 1, "negatives", self.negatives, "must be at least 1")
-        fits = high - low >= self.negatives
-        _require(fits, "negatives", self.negatives, f"does not fit range ({low}, {high}): raise hi or ask for fewer")
-        for field, choices in (("sampling", get_args(Sampling)), ("shortage", get_args(Shortage))):
-            _require(getattr(self, field) in choices, field, getattr(self, field), f"must be one of {', '.join(choices)}")
-        _require(math.isfinite(self.temperature) and self.temperature > 0, "temperature", self.temperature, "must be above 0")
-        for field in ("margin_absolute", "margin_relative", "min_score", "max_score", "teacher_max"):
-            value = getattr(self, field)
-            _require(value is None or math.isfinite(value), field, value, "must be a finite number or left out")
-        for field in ("margin_absolute", "margin_relative"):
-            value = getattr(self, field)
-            _require(value is None or value >= 0, field, value, "must not be negative")
+        _require(0 <= low < high, f"range=({low}, {high}) needs 0 <= lo < hi")
+        _require(high - low >= self.negatives, f"negatives={self.negatives} do not fit range ({low}, {high}): raise hi or ask for fewer")
         if self.min_score is not None and self.max_score is not None:
-            _require(self.min_score <= self.max_score, "min_score", self.min_score, f"is above max_score={self.max_score}")
-        _require(self.widen_to is None or self.widen_to > high, "widen_to", self.widen_to, f"must lie beyond range's hi={high}")
+            _require(self.min_score <= self.max_score, f"min_score={self.min_score} is above max_score={self.max_score}")
+        _require(self.widen_to is None or self.widen_to > high, f"widen_to={self.widen_to} must lie beyond range's hi={high}")
+        return self
 
     @property
     def depth(self) -> int:
@@ -75,6 +55,6 @@ class MiningRules:
         return self.margin_absolute is not None or self.margin_relative is not None
 
 
-def _require(holds: bool, field: str, value: object, problem: str) -> None:
+def _require(holds: bool, problem: str) -> None:
     if not holds:
-        raise SettingsError(f"mining.{field}={value} {problem}")
+        raise ValueError(problem)

@@ -102,6 +102,7 @@ class StreamingSearch:
         _check_finite(self._queries, self._query_rows, "query")
         self._exclude = None if exclude is None else ExclusionByDoc(exclude, self._queries.device)
         self._k, self._block_rows, self._filled = k, block_rows, 0
+        self._threads = threads(self._queries.device)
         self._kernel: Kernel = choose_kernel(kernel, dim, device)
         self._left = factor(self._queries, self._kernel)
         self._query_norms = self._left.true_norms()
@@ -111,8 +112,7 @@ class StreamingSearch:
         self._rows = torch.empty(block_rows, dtype=torch.int64, device=device)
         kind, part = input_type(self._kernel), min(count, _PART_QUERIES)
         self._desks = [
-            _Desk(torch.empty(max(_SCORES, width), dtype=kind, device=device), PairScores(part, dim, device))
-            for _ in range(threads(self._queries.device))
+            _Desk(torch.empty(max(_SCORES, width), dtype=kind, device=device), PairScores(part, dim, device)) for _ in range(self._threads)
         ]
 
     def add(self, rows: int | NDArray[np.int64], vectors: Vectors) -> None:
@@ -145,10 +145,10 @@ class StreamingSearch:
         """Search the documents gathered so far and let go of them."""
         if self._filled and len(self._queries):
             block = self._block()
-            workers = threads(self._queries.device)
-            size = -(-len(self._queries) // (workers * -(-len(self._queries) // (workers * _PART_QUERIES))))
+            rounds = -(-len(self._queries) // (self._threads * _PART_QUERIES))
+            size = -(-len(self._queries) // (self._threads * rounds))
             parts = [slice(start, min(start + size, len(self._queries))) for start in range(0, len(self._queries), size)]
-            each(lambda part: self._search_part(block, part), parts, self._queries.device)
+            each(lambda part: self._search_part(block, part), parts, self._threads)
         self._filled = 0
 
     def _search_part(self, block: Block, part: slice) -> None:

@@ -2,7 +2,7 @@
 
 Approximate scores of a slice of the queries with a whole block are compared with a threshold a query: its k-th best
 score so far, less the error bound of `product.py`. Few pass, and looking at every number would cost more than the
-product did, so the block is looked at through maxima of groups of 8 documents and only groups that hold a survivor are opened.
+product did, so the block is looked at through maxima of groups of 16 documents and only groups that hold a survivor are opened.
 
 The k-th best rises inside a block too. Any k different documents of which each surely reaches x show that the k-th best
 reaches x: the best k group maxima (before anything is opened, where too many would pass: the first block, or a block far
@@ -21,7 +21,7 @@ from torch import Tensor
 
 from ray_pipeline.retrieval.product import Factor, Kernel, below, factor, gap, multiply
 
-MEMBERS: Final = 8  # documents a group
+MEMBERS: Final = 16  # documents a group
 _LANES: Final = 64  # neighbouring groups whose members interleave, so that maxima are taken 64 at once
 TILE: Final = MEMBERS * _LANES
 PAIRS: Final = 1 << 19  # pairs handled at once
@@ -89,7 +89,7 @@ class Block:
         counts = hits.sum(dim=1)
         crowded = (counts > 2 * k).nonzero().flatten()
         if len(crowded):
-            kth = torch.topk(maxima[crowded], k, dim=1).values[:, -1]
+            kth = torch.topk(coarser(maxima[crowded], 4 * k), k, dim=1).values[:, -1]
             floor[crowded] = torch.maximum(floor[crowded], self.floor(kth, self.gaps[queries][crowded]))
             threshold = self.threshold(floor, queries, scores.dtype)
             hits = maxima >= threshold[:, None]
@@ -119,6 +119,14 @@ class Block:
             kept = values >= self.threshold(floor, queries, values.dtype)[query]
             query, place = query[kept], place[kept]
         return query + queries.start, place
+
+
+def coarser(maxima: Tensor, enough: int) -> Tensor:
+    """Maxima of neighbouring maxima [m, groups], still at least `enough` a row where there were as many: a k-th best costs less there."""
+    fold = 1
+    while fold < _LANES and maxima.shape[1] // (2 * fold) >= enough:
+        fold *= 2
+    return maxima.view(len(maxima), -1, fold).amax(dim=2)
 
 
 def spans(weights: Tensor, limit: int) -> Iterator[slice]:

@@ -21,16 +21,16 @@ def threads(device: torch.device) -> int:
     return torch.get_num_threads() if device.type == "cpu" else 1
 
 
-def each(work: Callable[[Piece], None], pieces: Iterable[Piece], device: torch.device) -> None:
-    """`work` on every piece; the first error is raised. Pieces must not write to the same place."""
-    count = threads(device)
+def each(work: Callable[[Piece], None], pieces: Iterable[Piece], count: int) -> None:
+    """`work` on every piece, `count` of them at a time; the first error is raised. Pieces must not write to the same place."""
     if count == 1:
         for piece in pieces:
             work(piece)
         return
+    own = torch.get_num_threads()
     try:
         with ThreadPoolExecutor(count, initializer=torch.set_num_threads, initargs=(1,)) as pool:
             for _ in pool.map(work, pieces):
                 pass
     finally:
-        torch.set_num_threads(count)  # the setting is a thread's own, but it is also what threads born later start with
+        torch.set_num_threads(own)  # the setting is a thread's own, but it is also what threads born later start with

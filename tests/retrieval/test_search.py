@@ -18,6 +18,7 @@ from ray_pipeline.retrieval import exact, product, survivors
 from ray_pipeline.retrieval.exclusion import Exclusion
 from ray_pipeline.retrieval.search import StreamingSearch, planned_bytes, search
 from ray_pipeline.retrieval.topk import merge
+from ray_pipeline.retrieval.workers import each
 
 Floats = NDArray[np.float32]
 KERNELS = ("bf16", "fp32", "numpy")
@@ -61,7 +62,7 @@ def draw(kind: str, count: int, dim: int, rng: np.random.Generator) -> Floats:
     return (unit * np.float32(scale)).astype(np.float32)
 
 
-KINDS = "unit,clustered,duplicated,integers,big integers,one direction,one hot,any norm,large,tiny,subnormal,zero".split(",")
+KINDS = ["unit", "clustered", "duplicated", "integers", "big integers", "one direction", "one hot", "any norm", "large", "tiny", "subnormal", "zero"]
 
 
 @pytest.mark.parametrize("kernel", KERNELS)
@@ -97,10 +98,12 @@ def test_bytes_do_not_depend_on_blocks_shards_order_or_threads() -> None:
     expected = search(queries, docs, 50, kernel="fp32")
     for block_rows in (9000, 1024, 700):
         assert same_bits(search(queries, docs, 50, kernel="bf16", block_rows=block_rows), expected)
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    assert same_bits(search(queries, docs, 50, kernel="bf16", block_rows=2048), expected)
-    torch.set_num_threads(threads)
+    before = torch.get_num_threads()
+    for threads in (1, 3):
+        torch.set_num_threads(threads)
+        found = search(queries, docs, 50, kernel="bf16", block_rows=2048)
+        assert same_bits(found, expected) and torch.get_num_threads() == threads
+    torch.set_num_threads(before)
     order = rng.permutation(len(docs))
     stream = StreamingSearch(queries, 50, block_rows=1000)
     for rows in np.array_split(order, 23):
@@ -124,6 +127,15 @@ def test_limits_on_what_is_held_at_once_do_not_change_the_result(monkeypatch: py
     monkeypatch.setattr("ray_pipeline.retrieval.search._SCORES", 1 << 14)
     monkeypatch.setattr("ray_pipeline.retrieval.search._PART_QUERIES", 7)
     assert same_bits(search(queries, docs, 30, kernel="bf16", block_rows=1024), expected)
+
+
+def test_an_error_on_a_thread_reaches_the_caller() -> None:
+    def fail(piece: int) -> None:
+        raise ValueError(f"piece {piece}")
+
+    for count in (1, 2):
+        with pytest.raises(ValueError, match="piece 0"):
+            each(fail, range(2), count)
 
 
 def test_half_precision_is_widened_exactly() -> None:

@@ -43,7 +43,7 @@ Row = tuple[str | bool | None, ...]
 
 
 @dataclass(frozen=True)
-class _Part:
+class Part:
     """A part of the rows, the labels that open its questions and those that may join them."""
 
     split: str | None
@@ -53,30 +53,31 @@ class _Part:
     unseen: bool = False
 
 
-def _parts(spec: GeneratorSpec) -> tuple[_Part, ...]:
+def parts_of(spec: GeneratorSpec) -> tuple[Part, ...]:
+    """The parts that rows of `spec` go to, those of no share left out."""
     unseen = unseen_labels(spec)
     known = tuple(label for label in all_labels() if label not in unseen)
     labelled = 1 - spec.unlabelled_share
     evaluated = labelled * spec.eval_share
     surprise = evaluated * UNSEEN_EVAL_SHARE if unseen else 0.0
     parts = (
-        _Part("train", labelled - evaluated, known, frozenset(known)),
-        _Part(None, spec.unlabelled_share, known, frozenset(known)),
-        _Part("eval", evaluated - surprise, known, frozenset(known)),
+        Part("train", labelled - evaluated, known, frozenset(known)),
+        Part(None, spec.unlabelled_share, known, frozenset(known)),
+        Part("eval", evaluated - surprise, known, frozenset(known)),
         # A seen label may not join an unseen one's question: the two eval parts keep their shares exactly.
-        _Part("eval", surprise, tuple(sorted(unseen)), unseen, unseen=True),
+        Part("eval", surprise, tuple(sorted(unseen)), unseen, unseen=True),
     )
     return tuple(part for part in parts if part.share > 0)
 
 
-def _joining(part: _Part, opener: Label, question: Question, draw: Draw) -> list[Label]:
+def _joining(part: Part, opener: Label, question: Question, draw: Draw) -> list[Label]:
     """The opener and up to two other labels of its part that the question's numbers show as clearly."""
     others = [Label(opener.rule, v) for v in question.wrong if v != opener.variant]
     others = [label for label in others if label in part.joiners]
     return [opener, *draw.some(others, min(draw.pick(WRONG_ANSWERS) - 1, len(others)))]
 
 
-def _question_rows(part: _Part, opener: Label, question_id: str, first_row: int, draw: Draw) -> list[Row]:
+def _question_rows(part: Part, opener: Label, question_id: str, first_row: int, draw: Draw) -> list[Row]:
     rule = RULES[opener.rule]
     question = draw_question(rule, opener.variant, draw)
     templates, kind = (rule.held_out, "held-out") if part.split == "eval" else (rule.asks, "ask")
@@ -103,7 +104,7 @@ def _question_rows(part: _Part, opener: Label, question_id: str, first_row: int,
     return rows
 
 
-def _block(parts: tuple[_Part, ...], seed: int, block: int) -> list[Row]:
+def _block(parts: tuple[Part, ...], seed: int, block: int) -> list[Row]:
     draw = Draw(f"rows:{seed}:{block}")
     done = [0] * len(parts)
     rounds: list[list[Label]] = [[] for _ in parts]
@@ -130,7 +131,7 @@ def generate(spec: GeneratorSpec, batch_rows: int = 8192) -> Iterator[pa.RecordB
 
 
 def _batches(spec: GeneratorSpec, batch_rows: int) -> Iterator[pa.RecordBatch]:
-    parts = _parts(spec)
+    parts = parts_of(spec)
     waiting: list[Row] = []
     left = spec.rows
     for block in range(-(-spec.rows // BLOCK_ROWS)):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import Final
 
@@ -33,9 +34,14 @@ def draw_question(rule: Rule, variant: int, draw: Draw) -> Question:
         correct = rule.correct(numbers)
         values = [None if answer is None else worth(answer) for answer in answers]
         values.append(worth(correct))
-        if values.count(values[variant]) == 1:
-            wrong = {v: written(rule, a) for v, a in enumerate(answers) if a is not None and values.count(values[v]) == 1}
-            return Question(rule, numbers, written(rule, correct), wrong)
+        if values.count(values[variant]) > 1:
+            continue
+        right = written(rule, correct)
+        texts = {v: written(rule, a) for v, a in enumerate(answers) if a is not None and values.count(values[v]) == 1}
+        written_once = Counter([right, *texts.values()])  # an answer given as text may look like another's number
+        wrong = {v: text for v, text in texts.items() if written_once[text] == 1}
+        if variant in wrong:
+            return Question(rule, numbers, right, wrong)
     raise RuntimeError(f"{rule.label_id(variant)}: no numbers in {MAX_DRAWS} draws show this misconception alone")
 
 

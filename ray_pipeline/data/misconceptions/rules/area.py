@@ -112,7 +112,7 @@ RULES: Final = (
             ),
             Variant(
                 "sum",
-                "Totals all given lengths of a three-sided figure for its surface",
+                "Adds all given lengths of a three-sided figure for its surface",
                 lambda p: p.b + p.h + p.s,
                 lambda p: f"{p.b} + {p.h} + {p.s}.",
             ),
@@ -325,7 +325,7 @@ RULES: Final = (
         variants=(
             Variant(
                 "sum",
-                "Totals the three edges of a box to measure its space",
+                "Adds the three edges of a box to measure its space",
                 lambda p: p.a + p.b + p.c,
                 lambda p: f"{p.a} + {p.b} + {p.c}.",
             ),
@@ -343,7 +343,7 @@ RULES: Final = (
             ),
             Variant(
                 "base-plus-height",
-                "Joins tallness to the bottom face of a box",
+                "Adds tallness to the bottom face of a box",
                 lambda p: p.a * p.b + p.c,
                 lambda p: f"{p.a} * {p.b} = {p.a * p.b}, plus {p.c}.",
             ),
@@ -389,7 +389,7 @@ RULES: Final = (
             ),
             Variant(
                 "edges",
-                "Totals the edges of a box for its outside",
+                "Adds the edges of a box for its outside",
                 lambda p: 4 * (p.a + p.b + p.c),
                 lambda p: f"There are four of each edge: 4 * {p.a + p.b + p.c}.",
             ),

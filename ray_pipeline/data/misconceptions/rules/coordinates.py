@@ -48,7 +48,7 @@ RULES: Final = (
             ),
             Variant(
                 "not-halved",
-                "Totals the coordinates of both ends and does not halve",
+                "Adds the coordinates of both ends and does not halve",
                 lambda p: point(p.x + p.u, p.y + p.v),
                 lambda p: f"{p.x} + {p.u} and {p.y} + {p.v}.",
             ),

@@ -57,7 +57,7 @@ RULES: Final = (
         variants=(
             Variant(
                 "parts-as-whole-numbers",
-                "Totals the digits behind the point as though they were an ordinary count, separate from those in front",
+                "Adds the digits behind the point as though they were an ordinary count, separate from those in front",
                 lambda p: Decimal(f"{p.i + p.j}.{p.t + p.uv}"),
                 lambda p: f"In front: {p.i} + {p.j} = {p.i + p.j}. Behind: {p.t} + {p.uv} = {p.t + p.uv}.",
             ),
@@ -129,7 +129,7 @@ RULES: Final = (
             ),
             Variant(
                 "added",
-                "Joins two decimal lengths where the remaining one is wanted",
+                "Adds two decimal lengths where the remaining one is wanted",
                 lambda p: p.x + p.y,
                 lambda p: f"I line up the points and put {p.x} and {p.y} together.",
             ),
@@ -171,7 +171,7 @@ RULES: Final = (
             ),
             Variant(
                 "added",
-                "Totals two decimal factors, treating repeated parts as a single joining",
+                "Adds two decimal factors, treating repeated parts as a single addition",
                 lambda p: p.x + p.y,
                 lambda p: f"I put {p.x} and {p.y} together.",
             ),

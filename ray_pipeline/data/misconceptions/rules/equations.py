@@ -70,7 +70,7 @@ RULES: Final = (
             ),
             Variant(
                 "divides-right-side-first",
-                "Shares the right-hand side by the coefficient at the start but leaves the plain number on the left unshared",
+                "Divides the right-hand side by the coefficient at the start but leaves the plain number on the left unshared",
                 lambda p: Fraction(p.c, p.a) - p.b,
                 lambda p: f"{p.c} ÷ {p.a}, and then I take {p.b} away.",
             ),
@@ -113,7 +113,7 @@ RULES: Final = (
             ),
             Variant(
                 "divides-then-adds",
-                "Shares by the coefficient before restoring a subtracted number, which is itself not shared",
+                "Divides by the coefficient before restoring a subtracted number, which is itself not shared",
                 lambda p: Fraction(p.e, p.a) + p.b,
                 lambda p: f"{p.e} ÷ {p.a}, and then I add {p.b}.",
             ),
@@ -138,7 +138,7 @@ RULES: Final = (
         variants=(
             Variant(
                 "divides",
-                "Shares by a divisor a second time to be rid of it",
+                "Divides by a divisor a second time to be rid of it",
                 lambda p: Fraction(p.q, p.a),
                 lambda p: f"{p.c} - {p.b} = {p.q}, and that ÷ {p.a}.",
             ),
@@ -162,7 +162,7 @@ RULES: Final = (
             ),
             Variant(
                 "divisor-added",
-                "Undoes a divisor by joining it on",
+                "Undoes a divisor by adding it on",
                 lambda p: p.q + p.a,
                 lambda p: f"{p.c} - {p.b} = {p.q}, and + {p.a}.",
             ),
@@ -181,13 +181,13 @@ RULES: Final = (
         variants=(
             Variant(
                 "letters-added",
-                "Joins the letter terms of opposite sides instead of balancing them",
+                "Adds the letter terms of opposite sides instead of balancing them",
                 lambda p: Fraction(p.d - p.b, p.a + p.c),
                 lambda p: f"{p.a}x and {p.c}x are {p.a + p.c}x, {p.d} - {p.b} = {p.d - p.b}, so {p.d - p.b} ÷ {p.a + p.c}.",
             ),
             Variant(
                 "constants-added",
-                "Balances the letter terms of opposite sides but joins the plain numbers",
+                "Balances the letter terms of opposite sides but adds the plain numbers",
                 lambda p: Fraction(p.d + p.b, p.a - p.c),
                 lambda p: f"{p.a}x - {p.c}x = {p.a - p.c}x, {p.d} + {p.b} = {p.d + p.b}, so {p.d + p.b} ÷ {p.a - p.c}.",
             ),
@@ -199,7 +199,7 @@ RULES: Final = (
             ),
             Variant(
                 "both-added",
-                "Joins letter terms and plain numbers of opposite sides alike",
+                "Adds letter terms and plain numbers of opposite sides alike",
                 lambda p: Fraction(p.d + p.b, p.a + p.c),
                 lambda p: f"{p.a + p.c}x and {p.d + p.b}, so {p.d + p.b} ÷ {p.a + p.c}.",
             ),
@@ -236,7 +236,7 @@ RULES: Final = (
             ),
             Variant(
                 "constant-added",
-                "Shares by an outside factor and then puts the inside number on once more",
+                "Divides by an outside factor and then puts the inside number on once more",
                 lambda p: Fraction(p.c, p.a) + p.b,
                 lambda p: f"{p.c} ÷ {p.a} = {p.c // p.a}, plus {p.b}.",
             ),
@@ -248,7 +248,7 @@ RULES: Final = (
             ),
             Variant(
                 "inside-left",
-                "Shares by an outside factor and forgets that a number inside is left",
+                "Divides by an outside factor and forgets that a number inside is left",
                 lambda p: Fraction(p.c, p.a),
                 lambda p: f"{p.c} ÷ {p.a} = {p.c // p.a}.",
             ),
@@ -266,7 +266,7 @@ RULES: Final = (
         variants=(
             Variant(
                 "not-reversed",
-                "Shares by a number below zero without turning the comparison round",
+                "Divides by a number below zero without turning the comparison round",
                 lambda p: f"x < -{p.k}",
                 lambda p: f"{p.c} ÷ -{p.a} = -{p.k}, and the sign < stays.",
             ),
@@ -290,7 +290,7 @@ RULES: Final = (
             ),
             Variant(
                 "coefficient-added",
-                "Moves a coefficient below zero across a comparison by joining it on",
+                "Moves a coefficient below zero across a comparison by adding it on",
                 lambda p: f"x < {p.c + p.a}",
                 lambda p: f"-{p.a} goes over as + {p.a}: {p.c} + {p.a} = {p.c + p.a}.",
             ),

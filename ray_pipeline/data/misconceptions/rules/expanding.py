@@ -101,13 +101,13 @@ RULES: Final = (
             ),
             Variant(
                 "added-to-both",
-                "Joins an outside factor to the numbers inside instead of multiplying",
+                "Adds an outside factor to the numbers inside instead of multiplying",
                 lambda p: poly((p.a + p.b, "x"), (p.a + p.c, "")),
                 lambda p: f"{p.a} + {p.b} = {p.a + p.b} and {p.a} + {p.c} = {p.a + p.c}.",
             ),
             Variant(
                 "added-to-second",
-                "Multiplies the letter term by an outside factor but joins it to the plain number",
+                "Multiplies the letter term by an outside factor but adds it to the plain number",
                 lambda p: poly((p.a * p.b, "x"), (p.a + p.c, "")),
                 lambda p: f"{p.a} * {p.b}x = {p.a * p.b}x, and {p.a} + {p.c} = {p.a + p.c}.",
             ),
@@ -182,7 +182,7 @@ RULES: Final = (
             ),
             Variant(
                 "constant-added",
-                "Totals the plain numbers of two factors for the last term too",
+                "Adds the plain numbers of two factors for the last term too",
                 lambda p: poly((1, X2), (p.s, "x"), (p.s, "")),
                 lambda p: f"x², then {p.a}x and {p.b}x make {p.s}x, and {p.a} + {p.b} = {p.s}.",
             ),

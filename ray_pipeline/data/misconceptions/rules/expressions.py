@@ -177,7 +177,7 @@ RULES: Final = (
             ),
             Variant(
                 "coefficient-added",
-                "Joins a coefficient to the value of its letter",
+                "Adds a coefficient to the value of its letter",
                 lambda p: p.a + p.n + p.b,
                 lambda p: f"{p.a} + {p.n} + {p.b}.",
             ),
@@ -234,7 +234,7 @@ RULES: Final = (
             ),
             Variant(
                 "added",
-                "Raises the value put in and joins the coefficient to it",
+                "Raises the value put in and adds the coefficient to it",
                 lambda p: p.a + p.n**2,
                 lambda p: f"{p.n} * {p.n} = {p.n**2}, and with {p.a} that is {p.a + p.n**2}.",
             ),

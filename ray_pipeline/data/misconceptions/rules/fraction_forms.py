@@ -77,7 +77,7 @@ RULES: Final = (
         variants=(
             Variant(
                 "swapped",
-                "Shares a quantity out by the top and then multiplies by the bottom",
+                "Divides a quantity by the top and then multiplies by the bottom",
                 lambda p: p.n // p.a * p.b,
                 lambda p: f"{p.n} ÷ {p.a} = {p.n // p.a}, and {p.n // p.a} * {p.b} = {p.n // p.a * p.b}.",
             ),
@@ -89,7 +89,7 @@ RULES: Final = (
             ),
             Variant(
                 "top-only",
-                "Shares a quantity out by the top and takes no notice of the bottom",
+                "Divides a quantity by the top and takes no notice of the bottom",
                 lambda p: p.n // p.a,
                 lambda p: f"The top number is {p.a}, so {p.n} ÷ {p.a} = {p.n // p.a}.",
             ),

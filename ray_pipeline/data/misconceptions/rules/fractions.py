@@ -57,7 +57,7 @@ RULES: Final = (
             ),
             Variant(
                 "larger-bottom",
-                "Totals the tops and simply keeps whichever of the two bottoms is bigger",
+                "Adds the tops and simply keeps whichever of the two bottoms is bigger",
                 lambda p: over(p.a + p.c, max(p.b, p.e)),
                 lambda p: f"The tops make {p.a} + {p.c} = {p.a + p.c}. The bigger bottom is {max(p.b, p.e)}, so everything goes over that.",
             ),

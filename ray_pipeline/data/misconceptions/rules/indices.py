@@ -36,13 +36,13 @@ RULES: Final = (
             ),
             Variant(
                 "coefficients-added",
-                "Totals the coefficients along with the exponents in a product",
+                "Adds the coefficients along with the exponents in a product",
                 lambda p: poly((p.a + p.b, power("x", p.m + p.n))),
                 lambda p: f"{p.a} + {p.b} = {p.a + p.b} and {p.m} + {p.n} = {p.m + p.n}.",
             ),
             Variant(
                 "exchanged",
-                "Totals the coefficients and multiplies the exponents, each rule applied to the other's numbers",
+                "Adds the coefficients and multiplies the exponents, each rule applied to the other's numbers",
                 lambda p: poly((p.a + p.b, power("x", p.m * p.n))),
                 lambda p: f"{p.a} + {p.b} = {p.a + p.b} and {p.m} * {p.n} = {p.m * p.n}.",
             ),
@@ -72,7 +72,7 @@ RULES: Final = (
         variants=(
             Variant(
                 "exponents-divided",
-                "Shares one exponent by the other along with the coefficients in a quotient",
+                "Divides one exponent by the other along with the coefficients in a quotient",
                 lambda p: poly((p.a, power("x", p.m // p.n))),
                 lambda p: f"{p.ab} ÷ {p.b} = {p.a} and {p.m} ÷ {p.n} = {p.m // p.n}.",
             ),
@@ -84,7 +84,7 @@ RULES: Final = (
             ),
             Variant(
                 "exponents-added",
-                "Totals the exponents in a quotient, as belongs to a product",
+                "Adds the exponents in a quotient, as belongs to a product",
                 lambda p: poly((p.a, power("x", p.m + p.n))),
                 lambda p: f"{p.ab} ÷ {p.b} = {p.a} and {p.m} + {p.n} = {p.m + p.n}.",
             ),
@@ -126,7 +126,7 @@ RULES: Final = (
             ),
             Variant(
                 "exponents-added",
-                "Totals the inner and outer exponents of a raised bracket",
+                "Adds the inner and outer exponents of a raised bracket",
                 lambda p: poly((p.a**p.n, power("x", p.m + p.n))),
                 lambda p: f"{p.a} to the power {p.n} is {p.a**p.n}, and {p.m} + {p.n} = {p.m + p.n}.",
             ),

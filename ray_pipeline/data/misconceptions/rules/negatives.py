@@ -45,7 +45,7 @@ RULES: Final = (
         variants=(
             Variant(
                 "sizes-added-negative",
-                "Joins both sizes and keeps the sign that stood in front, even though one of them pulls upwards",
+                "Adds both sizes and keeps the sign that stood in front, even though one of them pulls upwards",
                 lambda p: -(p.a + p.b),
                 lambda p: f"{p.a} + {p.b} = {p.a + p.b}, and the minus in front stays.",
             ),
@@ -147,7 +147,7 @@ RULES: Final = (
             ),
             Variant(
                 "all-negative",
-                "Joins the sizes properly but believes removing something below zero must end below zero",
+                "Adds the sizes properly but believes removing something below zero must end below zero",
                 lambda p: -(p.a + p.b),
                 lambda p: f"{p.a} and {p.b} together are {p.a + p.b}, and because of the -{p.b} it is negative.",
             ),

@@ -61,7 +61,7 @@ RULES: Final = (
             ),
             Variant(
                 "all-added",
-                "Treats every sign in a chain as joining, so repeated groups count only once",
+                "Treats every sign in a chain as addition, so repeated groups count only once",
                 lambda p: p.a + p.b + p.c,
                 lambda p: f"{p.a} + {p.b} + {p.c} = {p.a + p.b + p.c}.",
             ),
@@ -91,7 +91,7 @@ RULES: Final = (
         variants=(
             Variant(
                 "addition-first",
-                "Believes joining always ranks before taking away because of a rhyme for the order",
+                "Believes adding always ranks before taking away because of a rhyme for the order",
                 lambda p: p.a - p.b - p.c,
                 lambda p: f"Plus comes before minus: {p.b} + {p.c} = {p.b + p.c}, then {p.a} - {p.b + p.c}.",
             ),
@@ -148,7 +148,7 @@ RULES: Final = (
             ),
             Variant(
                 "last-step-added",
-                "Shares correctly at the start and then joins where it should multiply",
+                "Shares correctly at the start and then adds where it should multiply",
                 lambda p: p.a // p.b + p.c,
                 lambda p: f"{p.a} ÷ {p.b} = {p.a // p.b}, and with {p.c} that is {p.a // p.b + p.c}.",
             ),
@@ -193,7 +193,7 @@ RULES: Final = (
             ),
             Variant(
                 "added-once-more",
-                "Multiplies the first number inside by the factor and then joins factor and last number on",
+                "Multiplies the first number inside by the factor and then adds factor and last number on",
                 lambda p: p.a * p.b + p.a + p.c,
                 lambda p: f"{p.a} * {p.b} = {p.a * p.b}, and {p.a} + {p.c} = {p.a + p.c} for the second part.",
             ),
@@ -274,7 +274,7 @@ RULES: Final = (
             ),
             Variant(
                 "added",
-                "Raises the right number and then joins the factor on",
+                "Raises the right number and then adds the factor on",
                 lambda p: p.a + p.b**2,
                 lambda p: f"{p.b} * {p.b} = {p.b**2}, and with {p.a} that makes {p.a + p.b**2}.",
             ),
@@ -316,7 +316,7 @@ RULES: Final = (
             ),
             Variant(
                 "plus",
-                "Works out both ends of a long chain properly but joins them although one is to be removed",
+                "Works out both ends of a long chain properly but adds them although one is to be removed",
                 lambda p: p.a * p.b + p.q,
                 lambda p: f"{p.a} * {p.b} = {p.a * p.b} and {p.c} ÷ {p.e} = {p.q}, together {p.a * p.b + p.q}.",
             ),
@@ -334,13 +334,13 @@ RULES: Final = (
         variants=(
             Variant(
                 "last-only",
-                "Shares only the last number above a bar and joins the other undivided",
+                "Shares only the last number above a bar and adds the other undivided",
                 lambda p: p.a + p.t,
                 lambda p: f"{p.b} ÷ {p.c} = {p.t}, and {p.a} + {p.t} = {p.a + p.t}.",
             ),
             Variant(
                 "first-only",
-                "Shares only the first number above a bar and joins the other undivided",
+                "Shares only the first number above a bar and adds the other undivided",
                 lambda p: p.s + p.b,
                 lambda p: f"{p.a} ÷ {p.c} = {p.s}, and {p.s} + {p.b} = {p.s + p.b}.",
             ),

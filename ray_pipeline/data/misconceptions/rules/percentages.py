@@ -70,7 +70,7 @@ RULES: Final = (
         variants=(
             Variant(
                 "divides-by-rate",
-                "Shares a quantity by the rate, generalising from ten in a hundred being a tenth",
+                "Divides a quantity by the rate, generalising from ten in a hundred being a tenth",
                 lambda p: Fraction(p.n, p.p) if p.n % p.p == 0 else None,
                 lambda p: f"10% means ÷ 10, so {p.p}% means ÷ {p.p}: {p.n} ÷ {p.p} = {p.n // p.p}.",
             ),
@@ -484,7 +484,7 @@ RULES: Final = (
             ),
             Variant(
                 "divided",
-                "Shares by a hundred on the way from a number below one to a rate",
+                "Divides by a hundred on the way from a number below one to a rate",
                 lambda p: dec(p.n, 3),
                 lambda p: f"Per cent means ÷ 100: {p.x} ÷ 100.",
             ),

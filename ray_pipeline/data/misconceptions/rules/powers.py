@@ -57,7 +57,7 @@ RULES: Final = (
             ),
             Variant(
                 "added",
-                "Joins base and exponent as two parts of a sum",
+                "Adds base and exponent as two parts of a sum",
                 lambda p: p.a + p.n,
                 lambda p: f"{p.a} + {p.n} = {p.a + p.n}.",
             ),
@@ -147,7 +147,7 @@ RULES: Final = (
             ),
             Variant(
                 "root-of-root-doubled",
-                "Finds the number that was multiplied by itself but gives both copies joined",
+                "Finds the number that was multiplied by itself but gives both copies added",
                 lambda p: 2 * p.n,
                 lambda p: f"{p.n} * {p.n} = {p.square}. There are two of them: {p.n} + {p.n}.",
             ),
@@ -171,7 +171,7 @@ RULES: Final = (
             ),
             Variant(
                 "root-forgotten",
-                "Totals two squares and forgets the sign in front of them",
+                "Adds two squares and forgets the sign in front of them",
                 lambda p: p.s + p.t,
                 lambda p: f"{p.s} + {p.t} = {p.s + p.t}.",
             ),

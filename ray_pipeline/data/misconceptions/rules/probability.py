@@ -104,7 +104,7 @@ RULES: Final = (
                 lambda p: p.q,
                 lambda p: f"It happens or it does not, so {p.q} as well.",
             ),
-            Variant("added", "Joins a chance to one to find its opposite", lambda p: 1 + p.q, lambda p: f"1 + {p.q}."),
+            Variant("added", "Adds a chance to one to find its opposite", lambda p: 1 + p.q, lambda p: f"1 + {p.q}."),
             Variant(
                 "from-hundred",
                 "Takes a chance off a hundred as if it were a rate",
@@ -134,7 +134,7 @@ RULES: Final = (
         variants=(
             Variant(
                 "added",
-                "Joins the chances of two happenings that must come together",
+                "Adds the chances of two happenings that must come together",
                 lambda p: p.pa + p.pb,
                 lambda p: f"{p.pa} + {p.pb}.",
             ),
@@ -243,7 +243,7 @@ RULES: Final = (
             ),
             Variant(
                 "added",
-                "Joins the chances along a path of dependent draws",
+                "Adds the chances along a path of dependent draws",
                 lambda p: Fraction(p.r, p.n) + Fraction(p.r - 1, p.n - 1),
                 lambda p: f"{p.r}/{p.n} + {p.r - 1}/{p.n - 1}.",
             ),
@@ -276,7 +276,7 @@ RULES: Final = (
         variants=(
             Variant(
                 "divided",
-                "Shares the number of trials by a chance",
+                "Divides the number of trials by a chance",
                 lambda p: Fraction(10 * p.n, p.a) if 10 * p.n % p.a == 0 else None,
                 lambda p: f"{p.n} ÷ {p.p}.",
             ),

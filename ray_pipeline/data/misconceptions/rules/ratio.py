@@ -73,7 +73,7 @@ RULES: Final = (
         variants=(
             Variant(
                 "divides-by-own-part",
-                "Shares the whole by one person's number of parts",
+                "Divides the whole by one person's number of parts",
                 lambda p: Fraction(p.n, p.a) if p.n % p.a == 0 and p.a > 1 else None,
                 lambda p: f"The first number is {p.a}, so {p.n} ÷ {p.a}.",
             ),
@@ -375,7 +375,7 @@ RULES: Final = (
             ),
             Variant(
                 "scale-divided-by-length",
-                "Shares the scale number by the measured length",
+                "Divides the scale number by the measured length",
                 lambda p: Fraction(p.k, p.c * 100000),
                 lambda p: f"{p.k} ÷ {p.c}, and then to km.",
             ),

@@ -173,7 +173,7 @@ RULES: Final = (
             ),
             Variant(
                 "place-plus-step",
-                "Joins place and step, reading a rule for neighbours as one for positions",
+                "Adds place and step, reading a rule for neighbours as one for positions",
                 lambda p: p.k + p.d,
                 lambda p: f"The rule is + {p.d}, so {p.k} + {p.d}.",
             ),
@@ -197,7 +197,7 @@ RULES: Final = (
             ),
             Variant(
                 "all-added",
-                "Joins coefficient, place and constant of a position rule",
+                "Adds coefficient, place and constant of a position rule",
                 lambda p: p.a + p.k + p.b,
                 lambda p: f"{p.a} + {p.k} + {p.b}.",
             ),
@@ -281,13 +281,13 @@ RULES: Final = (
             ),
             Variant(
                 "multiplier-added",
-                "Joins the constant multiplier to the latest value",
+                "Adds the constant multiplier to the latest value",
                 lambda p: p.last + p.r,
                 lambda p: f"The factor is {p.r}, so {p.last} + {p.r}.",
             ),
             Variant(
                 "all-added",
-                "Totals all values so far to continue a sequence with a constant multiplier",
+                "Adds all values so far to continue a sequence with a constant multiplier",
                 lambda p: p.total,
                 lambda p: f"I add up {p.terms}.",
             ),
@@ -320,7 +320,7 @@ RULES: Final = (
             ),
             Variant(
                 "all-added",
-                "Totals every earlier value although the rule uses just a pair",
+                "Adds every earlier value although the rule uses just a pair",
                 lambda p: p.total,
                 lambda p: f"I add up {p.terms}.",
             ),

@@ -50,13 +50,13 @@ RULES: Final = (
         variants=(
             Variant(
                 "sum",
-                "Totals the two edges at the square corner for the one opposite",
+                "Adds the two edges at the square corner for the one opposite",
                 lambda p: p.a + p.b,
                 lambda p: f"{p.a} + {p.b}.",
             ),
             Variant(
                 "root-forgotten",
-                "Totals the squares on two edges and takes that for a length",
+                "Adds the squares on two edges and takes that for a length",
                 lambda p: p.a**2 + p.b**2,
                 lambda p: f"{p.a**2} + {p.b**2} = {p.a**2 + p.b**2}.",
             ),
@@ -108,7 +108,7 @@ RULES: Final = (
             ),
             Variant(
                 "squares-added",
-                "Totals the squares although the longest edge is known, and stops there",
+                "Adds the squares although the longest edge is known, and stops there",
                 lambda p: p.c**2 + p.a**2,
                 lambda p: f"{p.c**2} + {p.a**2} = {p.c**2 + p.a**2}.",
             ),
@@ -120,7 +120,7 @@ RULES: Final = (
             ),
             Variant(
                 "sum",
-                "Totals the longest edge and a short one for the other short edge",
+                "Adds the longest edge and a short one for the other short edge",
                 lambda p: p.c + p.a,
                 lambda p: f"{p.c} + {p.a}.",
             ),
@@ -148,7 +148,7 @@ RULES: Final = (
             ),
             Variant(
                 "reduces",
-                "Shares by the scale factor where the figure grows",
+                "Divides by the scale factor where the figure grows",
                 lambda p: Fraction(p.b, p.k),
                 lambda p: f"{p.ka} ÷ {p.a} = {p.k}, and {p.b} ÷ {p.k}.",
             ),
@@ -160,7 +160,7 @@ RULES: Final = (
             ),
             Variant(
                 "factor-added",
-                "Joins the scale factor to a length",
+                "Adds the scale factor to a length",
                 lambda p: p.b + p.k,
                 lambda p: f"The factor is {p.k}, so {p.b} + {p.k}.",
             ),
@@ -212,7 +212,7 @@ RULES: Final = (
             ),
             Variant(
                 "added",
-                "Joins the squared factor to the old surface",
+                "Adds the squared factor to the old surface",
                 lambda p: p.s + p.k**2,
                 lambda p: f"{p.k} * {p.k} = {p.k**2}, plus {p.s}.",
             ),

