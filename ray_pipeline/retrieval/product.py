@@ -1,7 +1,7 @@
 """Approximate inner products of a block, with a proven bound on how wrong they are.
 
-Exact search uses a fast matrix product only as a filter: what might be in the top k must pass, so the kernel may be any
-(bf16, torch's fp32, numpy's BLAS) and cannot change a result.
+Exact search uses a fast matrix product only as a filter: what might be in the top k must pass, so the kernel (bf16 or fp32)
+is a matter of speed and cannot change a result.
 
 The bound. Let x' be x rounded to the kernel's type (x' = x for fp32) and r(x) = |x - x'|, measured, not assumed. Then
 
@@ -26,14 +26,13 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final, Literal
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from ray_pipeline.errors import SettingsError
 from ray_pipeline.retrieval.workers import each, threads
 
-Kernel = Literal["bf16", "fp32", "numpy"]
+Kernel = Literal["bf16", "fp32"]
 _TILE: Final = 2048  # rows prepared at once: a few MiB of scratch
 _SLACK: Final = 2.0**-60
 
@@ -100,11 +99,9 @@ def below(values: Tensor, kind: torch.dtype) -> Tensor:
     return stepped.clamp(min=torch.finfo(kind).min)
 
 
-def multiply(kernel: Kernel, left: Tensor, right: Tensor, out: Tensor) -> None:
+def multiply(left: Tensor, right: Tensor, out: Tensor) -> None:
     """out = left @ right.T"""
-    if kernel == "numpy":
-        np.matmul(left.numpy(), right.numpy().T, out=out.numpy())
-    elif left.device.type == "cuda":
+    if left.device.type == "cuda":
         allowed = torch.backends.cuda.matmul.allow_bf16_reduced_precision_reduction
         torch.backends.cuda.matmul.allow_bf16_reduced_precision_reduction = False  # partial sums in bf16 would break the bound
         torch.mm(left, right.T, out=out)
@@ -128,7 +125,7 @@ def keeps_bound(kernel: Kernel, dim: int, device: str) -> bool:
     queries, docs = _probe(dim, device)
     left, right = factor(queries, kernel), factor(docs, kernel)
     out = torch.empty(len(queries), len(docs), dtype=input_type(kernel), device=device)
-    multiply(kernel, left.rounded, right.rounded, out)
+    multiply(left.rounded, right.rounded, out)
     exact = queries.double() @ docs.double().T * 2.0 ** (left.exponent + right.exponent)
     wrong = (out.double() - exact).abs()
     inside = bool((wrong <= gap(left, right)[:, None] + torch.finfo(out.dtype).eps * out.double().abs()).all())
@@ -143,7 +140,7 @@ def _seconds(kernel: Kernel, dim: int, device: str) -> float:
     taken = []
     for _ in range(4):
         start = time.perf_counter()
-        multiply(kernel, left, right, out)
+        multiply(left, right, out)
         float(out[0, 0])  # waits for a GPU
         taken.append(time.perf_counter() - start)
     return min(taken[1:])
@@ -152,7 +149,7 @@ def _seconds(kernel: Kernel, dim: int, device: str) -> float:
 @lru_cache(maxsize=64)
 def _fastest(dim: int, device: str, threads: int, precision: str) -> Kernel:
     """The fastest kernel that keeps its bound; `threads` and `precision` are there because both change the answer."""
-    kernels: tuple[Kernel, ...] = ("bf16", "fp32", "numpy") if device == "cpu" else ("bf16", "fp32")
+    kernels: tuple[Kernel, ...] = ("bf16", "fp32")
     sound = [kernel for kernel in kernels if keeps_bound(kernel, dim, device)]
     if not sound:
         raise SettingsError(f"no kernel on {device} keeps its error bound; set torch's float32 matmul precision to 'highest'")
@@ -163,8 +160,8 @@ def choose_kernel(wanted: Kernel | Literal["auto"], dim: int, device: str) -> Ke
     """The kernel to use: the one asked for, if it keeps its bound here, or the fastest that does."""
     if wanted == "auto":
         return _fastest(dim, device, torch.get_num_threads(), torch.get_float32_matmul_precision())
-    if wanted not in ("bf16", "fp32", "numpy") or (wanted == "numpy" and device != "cpu"):
-        raise SettingsError(f"kernel={wanted!r} on {device}: use auto, bf16 or fp32, or on the CPU numpy")
+    if wanted not in ("bf16", "fp32"):
+        raise SettingsError(f"kernel={wanted!r} is not known: use auto, bf16 or fp32")
     if not keeps_bound(wanted, dim, device):
         raise SettingsError(
             f"kernel={wanted!r} on {device} rounds more than its error bound allows; set torch's float32 matmul precision to "

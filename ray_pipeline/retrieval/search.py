@@ -36,7 +36,7 @@ from ray_pipeline.retrieval.workers import each, threads
 Vectors = NDArray[np.float32] | NDArray[np.float16] | Tensor
 
 BLOCK_ROWS: Final = 32768
-_SCORES: Final = 1 << 23  # approximate scores held at once
+_SCORE_BYTES: Final = 1 << 24  # approximate scores a thread holds at once: they should stay in its cache
 _PART_QUERIES: Final = 1280  # queries a thread takes at a time; their survivors are scored together
 _LARGEST: Final = 2.0**127
 
@@ -45,7 +45,7 @@ def planned_bytes(queries: int, dim: int, block_rows: int, k: int) -> int:
     """The most memory a search takes beside the caller's arrays, its result included, with its hungriest kernel (fp32)."""
     kept = queries * (dim * (4 + 4) + 32 + k * (8 + 12))
     block = block_rows * (dim * (4 + 4) + 32)
-    scores = max(_SCORES, block_rows) * 4 * (1 + 2 / survivors.MEMBERS)
+    scores = max(_SCORE_BYTES, block_rows * 4) * (1 + 2 / survivors.MEMBERS)
     pairs = max(survivors.PAIRS, block_rows) * 96
     widened = (min(queries, _PART_QUERIES) + exact.TILE * 1.5) * dim * 8
     return int(kept + block + torch.get_num_threads() * (scores + pairs + widened))
@@ -112,7 +112,8 @@ class StreamingSearch:
         self._rows = torch.empty(block_rows, dtype=torch.int64, device=device)
         kind, part = input_type(self._kernel), min(count, _PART_QUERIES)
         self._desks = [
-            _Desk(torch.empty(max(_SCORES, width), dtype=kind, device=device), PairScores(part, dim, device)) for _ in range(self._threads)
+            _Desk(torch.empty(max(_SCORE_BYTES // kind.itemsize, width), dtype=kind, device=device), PairScores(part, dim, device))
+            for _ in range(self._threads)
         ]
 
     def add(self, rows: int | NDArray[np.int64], vectors: Vectors) -> None:

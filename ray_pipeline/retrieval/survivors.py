@@ -36,7 +36,6 @@ def before(values: Tensor) -> Tensor:
 class Block:
     """Documents made ready for the product: `count` of them, then zero vectors up to a whole number of tiles."""
 
-    kernel: Kernel
     left: Factor
     right: Factor
     gaps: Tensor  # [Q] float64, error bound in scaled units
@@ -46,7 +45,7 @@ class Block:
     @classmethod
     def of(cls, kernel: Kernel, left: Factor, docs: Tensor, count: int, excluded: tuple[Tensor, Tensor] | None) -> Block:
         right = factor(docs, kernel)
-        return cls(kernel, left, right, gap(left, right), count, excluded)
+        return cls(left, right, gap(left, right), count, excluded)
 
     @property
     def width(self) -> int:
@@ -69,7 +68,7 @@ class Block:
         """Approximate scores [m, width] of a slice of the queries, -inf where there is no document to return."""
         rows = queries.stop - queries.start
         scores = buffer[: rows * self.width].view(rows, self.width)
-        multiply(self.kernel, self.left.rounded[queries], self.right.rounded, scores)
+        multiply(self.left.rounded[queries], self.right.rounded, scores)
         scores[:, self.count :] = -torch.inf
         if self.excluded is not None:
             query, place = self.excluded
