@@ -36,14 +36,14 @@ class Progress:
         for name, value in counts.items():
             self.counts[name] = self.counts.get(name, 0) + value
         now = time.monotonic()
-        if now - self.logged >= self.every or self.already + self.done == self.total:
+        if now - self.logged >= self.every or self.already + self.done >= self.total:
             self.logged = now
             logger.info("%s", self.line(now))
 
     def line(self, now: float) -> str:
         elapsed = max(now - self.started, 1e-9)
         finished = self.already + self.done
-        left = (self.total - finished) * elapsed / max(self.done, 1)
+        left = max(self.total - finished, 0) * elapsed / max(self.done, 1)
         rates = "".join(f"  {value / elapsed:,.0f} {name}/s" for name, value in self.counts.items())
         share = 100 * finished / max(self.total, 1)
         return f"{self.what}: {finished:,} of {self.total:,} {self.unit} ({share:.0f}%){rates}  {'took' if not left else 'ETA'} {duration(left or elapsed)}"

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import threading
 import time
 import uuid
 from collections.abc import Iterator, Mapping
@@ -47,20 +48,32 @@ def recorded(workspace: Location, job: str, settings: Mapping[str, Any]) -> Iter
     record = RunRecord(workspace / "runs" / name, job, now)
     origin = {"host": socket.gethostname(), "pid": os.getpid()}
     (record.location / "started.json").write_json({"job": job, "started": now, **origin, "settings": settings})
+    with _stoppable():
+        try:
+            yield record
+        except (KeyboardInterrupt, Stopped) as request:
+            record.end("stopped", type(request).__name__)
+            raise
+        except BaseException as problem:
+            record.end("failed", f"{type(problem).__name__}: {problem}")
+            raise
+        else:
+            record.end("finished", None)
+
+
+@contextmanager
+def _stoppable() -> Iterator[None]:
+    """SIGTERM raises `Stopped` inside, once. Only the main thread may handle signals: elsewhere they stay as they are."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
     before = signal.signal(signal.SIGTERM, _stop)
     try:
-        yield record
-    except (KeyboardInterrupt, Stopped) as request:
-        record.end("stopped", type(request).__name__)
-        raise
-    except BaseException as problem:
-        record.end("failed", f"{type(problem).__name__}: {problem}")
-        raise
-    else:
-        record.end("finished", None)
+        yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        signal.signal(signal.SIGTERM, signal.SIG_DFL if before is None else before)
 
 
 def _stop(signum: int, frame: FrameType | None) -> None:
+    signal.signal(signum, signal.SIG_IGN)  # an impatient second one must not break off the writing of the record
     raise Stopped(f"signal {signum}")

@@ -67,6 +67,8 @@ def conform(table: pa.Table, schema: pa.Schema, where: object) -> pa.Table:
     """`table` with exactly the columns of `schema`; absent nullable columns become null. `where` names the source."""
     columns = []
     for field in schema:
+        if table.column_names.count(field.name) > 1:
+            raise DataError(f"{where}: column {field.name!r} is there {table.column_names.count(field.name)} times; keep one")
         if field.name not in table.column_names:
             if not field.nullable:
                 raise DataError(f"{where}: column {field.name!r} is missing; the columns are {', '.join(table.column_names) or 'none'}")
@@ -74,10 +76,10 @@ def conform(table: pa.Table, schema: pa.Schema, where: object) -> pa.Table:
             continue
         column = table.column(field.name)
         if not field.nullable and column.null_count:
-            row = next(i for i, value in enumerate(column) if not value.is_valid)
+            row = column.is_null().index(True).as_py()
             raise DataError(f"{where}: column {field.name!r} is null in row {row}; {column.null_count} rows have no value there")
         try:
             columns.append(column if column.type == field.type else column.cast(field.type))
-        except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as problem:
+        except (pa.ArrowInvalid, pa.ArrowNotImplementedError, pa.ArrowTypeError) as problem:
             raise DataError(f"{where}: column {field.name!r} is {column.type}, not {field.type}: {problem}") from problem
     return pa.table(columns, schema=schema)

@@ -1,11 +1,18 @@
 """Where files live: one small view over any place that `pyarrow.fs` opens.
 
-Writes are all or nothing. On a local disk the bytes go to a temporary name in the same folder, are flushed to the
-device and renamed; on an object store one put is atomic already.
+Writes are all or nothing. Where a rename is cheap (a local disk, HDFS) the bytes go to a temporary name in the same
+folder and are renamed when complete, on a local disk flushed to the device first; on an object store one put is atomic
+already.
+
+Traps. A URI may carry options after `?` (`s3://bucket/runs?endpoint_override=minio:9000`), which belong to every path
+below it too; its path is percent-encoded, a plain path is not. Arrow decompresses a file by its name (`.gz`) unless
+told not to, and then hashes and sizes are not the file's own. Opening a store can cost a round trip (S3 asks for the
+bucket's region), so a process opens each one once.
 """
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import os
@@ -15,58 +22,78 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote, unquote
 
 import pyarrow as pa
 from pyarrow import fs
 
 from ray_pipeline.errors import ArtifactError
 
+_OBJECT_STORES = ("s3", "gcs", "abfs")  # a put is atomic there, and a rename is a copy
+
 
 @dataclass(frozen=True)
 class Location:
-    """A file or folder: a filesystem and a path on it."""
+    """A file or folder: an absolute local path, or a URI."""
 
     uri: str
 
     @classmethod
     def of(cls, uri: str) -> Location:
-        """`uri` may be a plain path, `file://...` or any scheme that pyarrow.fs opens (s3, gs, hdfs, ...)."""
+        """`uri` may be a plain path (`~` is the home folder), `file:///...` or any scheme that pyarrow.fs opens (s3, gs, hdfs, ...)."""
+        if uri.startswith("file://"):
+            path = unquote(uri.removeprefix("file://").removeprefix("localhost"))
+            if not path.startswith("/"):
+                raise ArtifactError(f"{uri}: a file URI holds an absolute path: file:///folder/name")
+            return cls.of(path)
         if "://" not in uri:
-            return cls(str(Path(uri).absolute()))
-        return cls(uri.removeprefix("file://").rstrip("/"))
+            path = Path(uri).expanduser()
+            return cls(str(path.resolve() if ".." in path.parts else path.absolute()))
+        place, mark, options = uri.partition("?")
+        scheme, _, rest = place.partition("://")
+        return cls(f"{scheme}://{rest.rstrip('/')}{mark}{options}")
 
     @property
     def is_local(self) -> bool:
         return "://" not in self.uri
 
     def __truediv__(self, name: str) -> Location:
-        return Location(posixpath.join(self.uri, name))
+        if self.is_local:
+            return Location(posixpath.join(self.uri, name))
+        place, mark, options = self.uri.partition("?")
+        return Location(f"{place.rstrip('/')}/{quote(name)}{mark}{options}")
 
     @property
     def name(self) -> str:
-        return posixpath.basename(self.uri)
+        if self.is_local:
+            return posixpath.basename(self.uri)
+        return unquote(posixpath.basename(self.uri.partition("?")[0]))
 
     @property
     def parent(self) -> Location:
-        return Location(posixpath.dirname(self.uri))
+        if self.is_local:
+            return Location(posixpath.dirname(self.uri))
+        place, mark, options = self.uri.partition("?")
+        return Location(f"{posixpath.dirname(place)}{mark}{options}")
 
     def open(self) -> tuple[fs.FileSystem, str]:
         """The filesystem and the path on it."""
         if self.is_local:
             return fs.LocalFileSystem(), self.uri
-        try:
-            filesystem, path = fs.FileSystem.from_uri(self.uri)
-        except pa.ArrowInvalid as problem:
-            raise ArtifactError(f"{self.uri}: not a place pyarrow can open: {problem}") from problem
-        return filesystem, path
+        place, mark, options = self.uri.partition("?")
+        scheme, _, rest = place.partition("://")
+        store, _, path = rest.partition("/")
+        filesystem, top = _store(f"{scheme}://{store}/{mark}{options}")
+        return filesystem, posixpath.join(top, unquote(path)) if path else top
 
     def exists(self) -> bool:
         filesystem, path = self.open()
         return bool(filesystem.get_file_info(path).type != fs.FileType.NotFound)
 
     def read(self) -> bytes:
+        """The bytes of the file as they are, whatever its name says about compression."""
         filesystem, path = self.open()
-        with filesystem.open_input_stream(path) as stream:
+        with filesystem.open_input_stream(path, compression=None) as stream:
             return bytes(stream.read())
 
     def read_json(self) -> Any:
@@ -80,22 +107,31 @@ class Location:
         filesystem, path = self.open()
         if self.is_local:
             _write_local(Path(path), data)
-            return
-        with filesystem.open_output_stream(path) as stream:
-            stream.write(data)
+        elif filesystem.type_name in _OBJECT_STORES:
+            _put(filesystem, path, data)
+        else:
+            filesystem.create_dir(posixpath.dirname(path), recursive=True)
+            temporary = posixpath.join(posixpath.dirname(path), _temporary_name(posixpath.basename(path)))
+            _put(filesystem, temporary, data)
+            filesystem.move(temporary, path)
 
     def write_json(self, value: Any) -> None:
-        self.write((json.dumps(value, indent=2, ensure_ascii=False, sort_keys=False) + "\n").encode())
+        # a lone surrogate (in a file name, say) becomes its own JSON escape, which reads back as it was
+        self.write((json.dumps(value, indent=2, ensure_ascii=False, sort_keys=False) + "\n").encode("utf-8", "backslashreplace"))
 
     def children(self) -> list[Location]:
-        """What lies directly inside, by name; empty where there is no such folder."""
+        """What lies directly inside, by name; nothing where there is no such folder."""
         filesystem, path = self.open()
+        if filesystem.get_file_info(path).type != fs.FileType.Directory:
+            return []
         found = filesystem.get_file_info(fs.FileSelector(path, allow_not_found=True))
         return sorted((self / posixpath.basename(info.path) for info in found), key=lambda place: place.uri)
 
     def files(self) -> Iterator[tuple[Location, int]]:
-        """Every file below, with its size."""
+        """Every file below, with its size; nothing where there is no such folder."""
         filesystem, path = self.open()
+        if filesystem.get_file_info(path).type != fs.FileType.Directory:
+            return
         for info in filesystem.get_file_info(fs.FileSelector(path, recursive=True, allow_not_found=True)):
             if info.type == fs.FileType.File:
                 yield self / posixpath.relpath(info.path, path), info.size
@@ -112,16 +148,41 @@ class Location:
         """The hash and the size of a file, read as a stream."""
         filesystem, path = self.open()
         digest, size = hashlib.sha256(), 0
-        with filesystem.open_input_stream(path) as stream:
+        with filesystem.open_input_stream(path, compression=None) as stream:
             while piece := stream.read(1 << 22):
                 digest.update(piece)
                 size += len(piece)
         return digest.hexdigest(), size
 
 
+@functools.cache
+def _store(uri: str) -> tuple[fs.FileSystem, str]:
+    """The filesystem of a bucket or host, opened once a process, and the path of its top."""
+    try:
+        filesystem, top = fs.FileSystem.from_uri(uri)
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError, OSError) as problem:
+        raise ArtifactError(f"{uri}: not a place pyarrow can open: {str(problem).splitlines()[0]}") from problem
+    return filesystem, top
+
+
+def _put(filesystem: fs.FileSystem, path: str, data: bytes | pa.Buffer) -> None:
+    """One file in one go; what a failure leaves is removed."""
+    try:
+        with filesystem.open_output_stream(path, compression=None) as stream:
+            stream.write(data)
+    except BaseException:
+        if filesystem.get_file_info(path).type == fs.FileType.File:
+            filesystem.delete_file(path)
+        raise
+
+
+def _temporary_name(name: str) -> str:
+    return f".{name}.{uuid.uuid4().hex[:8]}.tmp"
+
+
 def _write_local(path: Path, data: bytes | pa.Buffer) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.tmp")
+    temporary = path.with_name(_temporary_name(path.name))
     try:
         with temporary.open("wb") as stream:
             stream.write(data)
@@ -131,3 +192,13 @@ def _write_local(path: Path, data: bytes | pa.Buffer) -> None:
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+    _flush_folder(path.parent)
+
+
+def _flush_folder(folder: Path) -> None:
+    """Make a rename last: without it a power cut may keep the manifest and lose a shard that was renamed before it."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -98,9 +98,9 @@ def _encoded(labels: Labels, what: str) -> tuple[list[object], NDArray[np.int64]
 
 
 def _natural(name: object) -> tuple[int, int, str]:
-    """Numbers by value before all other names."""
+    """Numbers by value (equal ones, as 7 and 07, by spelling) before all other names."""
     text = str(name)
-    return (0, int(text), "") if text.isdigit() else (1, 0, text)
+    return (0, int(text), text) if text.isdecimal() else (1, 0, text)
 
 
 def _hashed_order(names: list[object], seed: int) -> list[int]:
