@@ -6,29 +6,29 @@ of it, by Hydra's rules. Nothing starts before the result has been checked again
 
 from __future__ import annotations
 
+import difflib
+import json
 import logging
 import os
 import shlex
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
-import yaml
 from hydra import compose, initialize_config_dir
-from hydra.errors import HydraException
+from hydra.errors import HydraException, OverrideParseException
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from ray_pipeline.artifacts import Workspace
-from ray_pipeline.config import Settings, describe, parse, placement, section
+from ray_pipeline.config import Described, Settings, describe, parse, placement, section
 from ray_pipeline.errors import PipelineError, SettingsError
 from ray_pipeline.pipelines.stage import Run
 from ray_pipeline.placement.cluster import ClusterSettings
 from ray_pipeline.run_records import Stopped, recorded
 
 CONFIGS = Path(__file__).parent.parent / "configs"
-LOG_LEVELS = ("debug", "info", "warning")
 J = TypeVar("J", bound="JobSettings")
 logger = logging.getLogger("jobs")
 
@@ -38,7 +38,7 @@ class JobSettings(Settings):
 
     workspace: str = placement("outputs", "where artifacts and run records lie: a folder or any URI that pyarrow.fs opens")
     force: bool = placement(False, "compute again what is already there")
-    log: str = placement("info", "debug, info or warning")
+    log: Literal["debug", "info", "warning"] = placement("info", "what is said on stderr")
     cluster: ClusterSettings = section(ClusterSettings(), "where work runs")
 
 
@@ -46,19 +46,37 @@ def settings_from(job: str, overrides: Sequence[str]) -> dict[str, Any]:
     """The composed settings of a job as plain values."""
     try:
         with initialize_config_dir(str(CONFIGS), version_base=None):
-            composed = compose(job, overrides=[_lenient(one) for one in overrides])
+            composed = compose(job, overrides=[_override(one) for one in overrides])
             values = OmegaConf.to_container(composed, resolve=True)
+    except OverrideParseException as problem:
+        given = problem.override.removeprefix("++")
+        raise SettingsError(
+            f"{given}: cannot be read; put values with commas, brackets, braces or equals signs in quotes, inside the shell's"
+        ) from problem
     except (HydraException, OmegaConfBaseException, ValueError) as problem:
         raise SettingsError(_plain(problem)) from problem
+    missing = sorted(OmegaConf.missing_keys(composed))
+    if missing:
+        raise SettingsError("\n".join(f"{key}: required; give {key}=..." for key in missing))
     return {str(key): value for key, value in dict(values).items()}  # type: ignore[arg-type]
 
 
-def _lenient(override: str) -> str:
+def _override(given: str) -> str:
     """`key=value` may name any setting, also one the YAML does not mention: the types refuse what does not exist, naming
-    the nearest that does, which Hydra's own refusal cannot."""
-    key = override.split("=", 1)[0]
-    is_group = (CONFIGS / key.split("@")[0]).is_dir()
-    return override if is_group or not key[:1].isalpha() or "=" not in override else f"++{override}"
+    the nearest that does, which Hydra's own refusal cannot. Hydra's `+key=value` and `~key` go through as they are."""
+    key, equals, value = given.partition("=")
+    if not key or (not equals and not key.startswith("~")):
+        raise SettingsError(f"{given!r}: settings are given as key=value")
+    if not key[:1].isalpha():
+        return given
+    if not (CONFIGS / key).is_dir():
+        return f"++{given}"
+    choices = sorted(path.stem for path in (CONFIGS / key).glob("*.yaml"))
+    if value not in choices:
+        near = difflib.get_close_matches(value, choices, n=1)
+        hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(choices)}"
+        raise SettingsError(f"{given}: no such file in configs/{key}; {hint}")
+    return given
 
 
 def main(job: str, kind: type[J], body: Callable[[J, Run], None]) -> None:
@@ -67,14 +85,19 @@ def main(job: str, kind: type[J], body: Callable[[J, Run], None]) -> None:
     if any(argument in ("-h", "--help") for argument in arguments):
         print(help_text(job, kind))
         return
-    sys.exit(_run(job, kind, body, arguments))
+    sys.exit(run_job(job, kind, body, arguments))
 
 
-def _run(job: str, kind: type[J], body: Callable[[J, Run], None], arguments: Sequence[str]) -> int:
+def run_job(job: str, kind: type[J], body: Callable[[J, Run], None], arguments: Sequence[str]) -> int:
+    """Run a job; returns the exit code: 0, 1 after an error, 130 where it was stopped."""
     try:
         settings = parse(kind, settings_from(job, arguments))
         start_logging(settings.log)
         place = Workspace.at(settings.workspace)
+        if "RAY_JOB_CONFIG_JSON_ENV_VAR" in os.environ and place.root.uri.startswith(str(Path.cwd())):
+            logger.warning(
+                "workspace=%s lies in the upload of a submitted job, which Ray deletes; give an absolute path or a URI", settings.workspace
+            )
         with recorded(place.root, job, settings.model_dump(mode="json")) as record:
             run = Run(place, settings.cluster, settings.force)
             try:
@@ -97,8 +120,6 @@ def command_run(job: str) -> str:
 
 def start_logging(level: str) -> None:
     """Readable lines on stderr; libraries speak only when something is wrong."""
-    if level not in LOG_LEVELS:
-        raise SettingsError(f"log: {level!r} is none of {', '.join(LOG_LEVELS)}")
     os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(message)s", datefmt="%H:%M:%S", stream=sys.stderr, force=True)
     for name in ("ray_pipeline", "jobs"):
@@ -110,14 +131,14 @@ def help_text(job: str, kind: type[Settings]) -> str:
     composed = _flat(settings_from(job, []))
     groups = ", ".join(sorted(path.name for path in CONFIGS.iterdir() if path.is_dir()))
     lines = [f"python -m jobs.{job} key=value ...", "", f"Groups ({groups}) take a name: model=minilm data=eedi", ""]
-    seen = set()
+    settings: dict[str, list[Described]] = {}
     for setting in describe(kind):
-        if setting.key in seen:
-            continue
-        seen.add(setting.key)
-        default = yaml.safe_dump(composed[setting.key], default_flow_style=True).split("\n")[0] if setting.key in composed else setting.default
-        mark = " [placement]" if setting.role == "placement" else ""
-        lines.append(f"  {setting.key}={default}\n      {setting.help}. {setting.type}{mark}")
+        settings.setdefault(setting.key, []).append(setting)
+    for key, variants in settings.items():  # the choices of a section share some keys: each is shown once, with what all say of it
+        default = json.dumps(composed[key], ensure_ascii=False) if key in composed else variants[0].default
+        meaning, types = (dict.fromkeys(texts) for texts in zip(*((one.help, one.type) for one in variants), strict=True))
+        mark = " [placement]" if variants[0].role == "placement" else ""
+        lines.append(f"  {key}={default}\n      {'; '.join(meaning)}. {'|'.join(types)}{mark}")
     lines += ["", "Settings marked [placement] never change a result; all others enter the artifact's fingerprint."]
     return "\n".join(lines)
 
@@ -132,7 +153,7 @@ def _flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
 
 
 def _plain(problem: Exception) -> str:
-    """Hydra's own message without its list of search paths."""
-    lines = [line for line in str(problem).splitlines() if line.strip()]
-    kept = [line for line in lines if "full_key" not in line and "object_type" not in line and "HYDRA_FULL_ERROR" not in line]
-    return "\n".join(kept[:12])
+    """Hydra's own message without its inner names, its list of search paths and its advice."""
+    lines = [line for line in str(problem).partition("Config search path")[0].splitlines() if line.strip()]
+    kept = [line for line in lines if not any(noise in line for noise in ("full_key", "object_type", "HYDRA_FULL_ERROR", "See https"))]
+    return "\n".join(kept)

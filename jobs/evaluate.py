@@ -8,7 +8,10 @@ from ray_pipeline.config import section
 from ray_pipeline.pipelines import evaluate as stage
 from ray_pipeline.pipelines.retrieve import RetrievalSettings, retrieve
 from ray_pipeline.pipelines.stage import Run
+from ray_pipeline.reports.markdown import table
 from ray_pipeline.reports.retrieval_markdown import BOARD_MEASURES, score_block
+
+SHOWN = ("map@25", "mrr", "ndcg@10", "recall@10", "recall@25", "recall@100", "precision@1")
 
 
 class EvaluateJob(JobSettings, RetrievalSettings):
@@ -20,8 +23,14 @@ def evaluate(settings: EvaluateJob, run: Run) -> None:
 
 
 def show(report: Artifact) -> None:
-    """The short block of scores, and where the report is."""
-    means, groups = report.metrics["means"], report.metrics["groups"]
+    """The measures beside the baseline's, the short block of scores, and where the report is."""
+    means, groups, baselines = (report.metrics[name] for name in ("means", "groups", "baselines"))
+    print(
+        table(
+            ["measure", "this run", *baselines],
+            [[name, *(f"{one[name]:.4f}" for one in (means, *baselines.values()))] for name in SHOWN if name in means],
+        )
+    )
     if all(name in means for name in BOARD_MEASURES):
         print(score_block(means, groups.get("seen", {}), groups.get("unseen", {})))
     print(f"report: {report.file('report.md').uri}")

@@ -11,7 +11,7 @@ from ray_pipeline.config import identity, section
 from ray_pipeline.pipelines.evaluate import EvaluateSettings, evaluate
 from ray_pipeline.pipelines.mine import MiningSettings, mine_groups
 from ray_pipeline.pipelines.retrieve import RetrievalSettings, retrieve
-from ray_pipeline.pipelines.stage import Run
+from ray_pipeline.pipelines.stage import Done, Run
 from ray_pipeline.progress import duration
 
 Goal = Literal["mine", "evaluate"]
@@ -28,7 +28,7 @@ def pipeline(settings: PipelineJob, run: Run) -> None:
     for goal in settings.goals:
         if goal == "mine":
             training = settings.model_copy(update={"split": "train"})
-            groups = mine_groups(run, retrieve(run, training), settings.mining)
+            groups = mine_groups(run, retrieve(run, training, depth=settings.mining.rules.depth), settings.mining)
             print(f"mined: {groups.metrics['audit']}\naudit: {groups.file('audit.md').uri}")
         else:
             report = evaluate(run, retrieve(run, settings), settings, settings.evaluate, command_run("pipeline"))
@@ -39,13 +39,19 @@ def pipeline(settings: PipelineJob, run: Run) -> None:
 
 def summary(run: Run) -> str:
     """One line a stage: what became of it, how long it took."""
-    lines = ["", f"{'stage':<12} {'status':<13} {'time':>7}  {'rows':>8}  artifact"]
+    lines = ["", f"{'stage':<16} {'status':<13} {'time':>7}  {'rows':>8}  artifact"]
     lines += [
-        f"{done.stage:<12} {done.status:<13} {duration(done.seconds):>7}  {done.artifact.manifest['rows']:>8,}  {done.artifact.fingerprint[:12]}"
+        f"{_name(done):<16} {done.status:<13} {duration(done.seconds):>7}  {done.artifact.manifest['rows']:>8,}  {done.artifact.fingerprint[:12]}"
         for done in run.done
     ]
     computed = sum(done.status != "already done" for done in run.done)
     return "\n".join([*lines, f"{computed} of {len(run.done)} stages computed, {len(run.done) - computed} already done", ""])
+
+
+def _name(done: Done) -> str:
+    """The stage, and of vectors whose."""
+    side = done.artifact.manifest["identity"].get("side") or done.artifact.manifest["identity"].get("search", {}).get("method")
+    return f"{done.stage} ({side})" if side else done.stage
 
 
 if __name__ == "__main__":

@@ -1,31 +1,52 @@
-"""List, and with --delete remove, artifacts nothing descends from and leftovers of attempts that ended."""
+"""List, and with --delete remove, artifacts nothing descends from and what ended attempts left behind.
+
+Deleting the leaves makes their parents leaves: run it again to go further up. Nothing younger than --older-than-hours is
+touched, so a job that is at work, or was stopped a moment ago, keeps its shards.
+"""
 
 from __future__ import annotations
 
 import argparse
 import sys
 import time
-from collections.abc import Sequence
-from datetime import datetime
+from collections.abc import Iterator, Sequence
 
 from ray_pipeline.artifacts import Workspace, childless
-from ray_pipeline.errors import PipelineError
+from ray_pipeline.errors import ArtifactError, PipelineError
 from ray_pipeline.storage import Location
 
 
 def candidates(workspace: Workspace, stages: Sequence[str], keep: Sequence[str], older_than_hours: float) -> list[tuple[str, Location]]:
     """What may go: (why, folder). Never what another artifact was made from, what is kept by name, or what is recent."""
-    published = list(workspace.artifacts())
+    if not workspace.root.exists():
+        raise ArtifactError(f"{workspace.root.uri}: there is no such workspace; give --workspace")
+    known = [place.name for place in workspace.root.children()]
+    for stage in stages:
+        if stage not in known:
+            raise ArtifactError(f"--stage {stage}: no such stage in {workspace.root.uri}; there are {', '.join(known)}")
     limit = time.time() - older_than_hours * 3600
-    found = []
-    for artifact in childless(published):
-        ended = datetime.fromisoformat(artifact.manifest["times"]["ended"]).timestamp()
-        if (not stages or artifact.stage in stages) and not artifact.fingerprint.startswith(tuple(keep) or ("-",)) and ended < limit:
-            found.append((f"{artifact.stage}: nothing descends from it", artifact.location))
+    return [
+        (why, folder)
+        for why, stage, name, folder in _leftovers(workspace)
+        if (not stages or stage in stages) and not name.startswith(tuple(keep) or ("-",)) and _newest(folder) < limit
+    ]
+
+
+def _leftovers(workspace: Workspace) -> Iterator[tuple[str, str, str, Location]]:
+    """Why it may go, its stage, its fingerprint, its folder."""
+    published = list(workspace.artifacts())
+    leaves = {leaf.location.uri for leaf in childless(published)}
+    for artifact in published:
+        stage, name = artifact.stage, artifact.fingerprint
+        if artifact.location.uri in leaves:
+            yield f"{stage}: nothing descends from it", stage, name, artifact.location
+            continue
+        listed = {file.path.split("/")[1] for file in artifact.files()}
+        for attempt in (artifact.location / "attempts").children():
+            if attempt.name not in listed:
+                yield f"{stage}: an attempt whose files its manifest does not list", stage, name, attempt
     for folder in workspace.unpublished():
-        if (not stages or folder.parent.name in stages) and not folder.name.startswith(tuple(keep) or ("-",)) and _newest(folder) < limit:
-            found.append((f"{folder.parent.name}: an attempt that published nothing", folder))
-    return found
+        yield f"{folder.parent.name}: an attempt that published nothing", folder.parent.name, folder.name, folder
 
 
 def _newest(folder: Location) -> float:

@@ -7,7 +7,7 @@ import sys
 
 import yaml
 
-from ray_pipeline.artifacts import Artifact, lineage, load
+from ray_pipeline.artifacts import Artifact, Input, lineage, load
 from ray_pipeline.errors import PipelineError
 
 
@@ -18,12 +18,14 @@ def show(artifact: Artifact) -> str:
     manifest["files"] = f"{len(files)} files, {sum(file.size for file in files):,} bytes"
     lines = [yaml.safe_dump(manifest, sort_keys=False, allow_unicode=True).rstrip(), "", "lineage:", f"  {_line(artifact)}"]
     for depth, name, ancestor in lineage(artifact):
-        what = _line(ancestor) if isinstance(ancestor, Artifact) else f"{ancestor.kind} {ancestor.uri} ({ancestor.fingerprint[:12]})"
-        lines.append(f"  {'    ' * depth}{name}: {what}")
+        lines.append(f"  {'    ' * depth}{name}: {_line(ancestor)}")
     return "\n".join(lines)
 
 
-def _line(artifact: Artifact) -> str:
+def _line(artifact: Artifact | Input) -> str:
+    if isinstance(artifact, Input):
+        gone = ", no longer there" if artifact.kind == "artifact" else ""
+        return f"{artifact.kind} {artifact.uri} ({artifact.fingerprint[:12]}{gone})"
     return f"{artifact.stage} {artifact.fingerprint}  {artifact.manifest['rows']:,} rows  {artifact.location.uri}"
 
 

@@ -20,7 +20,7 @@ CUDA_BUILD = "import importlib.metadata as m, sys; sys.exit(not any(r.startswith
 
 
 def main(folder: str, platform: str, layers: list[str]) -> None:
-    if sys.version_info < (3, 11):
+    if sys.version_info < (3, 11):  # noqa: UP036 - this file runs under whatever `python3` is
         sys.exit(f"Python 3.11 or newer is needed; this is {sys.version.split()[0]}. Try: make PYTHON=python3.11 ...")
     home = Path(folder)
     python = home / "bin" / "python"

@@ -9,6 +9,11 @@ The fingerprint is a hash of the stage, its `algorithm` number, its identity set
 A killed attempt leaves finished shards with their records; the next attempt of the same fingerprint takes them over
 and the manifest lists files from both. Two attempts that race write the same bytes under different prefixes and the
 manifest of the last one stands: one artifact, never a mixture of halves.
+
+The manifest carries a digest of itself, so `damaged` sees an edited setting or metric as well as a changed file.
+
+Traps. Parquet pages follow the chunks of the table they are written from: without joining these first, equal tables give
+different bytes. File names are listed with their numbers in order of value, or shard 1000000 would come before 999999.
 """
 
 from __future__ import annotations
@@ -16,6 +21,8 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import posixpath
+import re
 import time
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
@@ -31,6 +38,8 @@ from ray_pipeline.storage import Location
 
 MANIFEST = "manifest.json"
 FORMAT = 1
+_NEEDED = ("stage", "fingerprint", "algorithm", "identity", "inputs", "metrics", "files")
+_NAME = re.compile(r"[0-9a-f]{20}")
 ROW_GROUP = 2048  # rows that are read together: small enough that a shard reads little beside its own
 
 
@@ -120,12 +129,18 @@ def load(uri: str, stage: str | None = None) -> Artifact:
     """The published artifact at `uri`; refuses folders without a manifest and, if asked, other stages."""
     place = Location.of(uri)
     if place.name == MANIFEST:
-        place = Location.of(uri.rsplit("/", 1)[0])
+        place = place.parent
     if not (place / MANIFEST).exists():
         raise ArtifactError(f"{uri}: no {MANIFEST} here, so nothing was published; finish the job that writes it, or check the path")
-    artifact = Artifact(place, (place / MANIFEST).read_json())
-    if artifact.manifest.get("format") != FORMAT:
-        raise ArtifactError(f"{uri}: manifest format {artifact.manifest.get('format')!r}, this version reads {FORMAT}")
+    manifest = (place / MANIFEST).read_json()
+    if not isinstance(manifest, dict) or "format" not in manifest:
+        raise ArtifactError(f"{uri}: its {MANIFEST} is not one of ours; give the folder of an artifact")
+    if manifest["format"] != FORMAT:
+        raise ArtifactError(f"{uri}: manifest format {manifest['format']!r}, this version reads {FORMAT}")
+    lacking = [key for key in _NEEDED if key not in manifest]
+    if lacking:
+        raise ArtifactError(f"{uri}: its {MANIFEST} lacks {', '.join(lacking)}; it is damaged, delete the folder and run its job again")
+    artifact = Artifact(place, manifest)
     if stage is not None and artifact.stage != stage:
         raise ArtifactError(f"{uri}: this is a {artifact.stage!r} artifact, a {stage!r} artifact is needed here")
     return artifact
@@ -165,15 +180,21 @@ class Attempt:
         self.adopt(name, File(self.path(name), size, digest, rows))
 
     def finished_shards(self) -> dict[int, dict[str, Any]]:
-        """Records of the shards that any attempt finished and whose file is still there in its full size."""
+        """Records of the shards that any attempt finished and whose file is still there in its full size; of two records
+        of one shard the older attempt's."""
         found: dict[int, dict[str, Any]] = {}
         for attempt in (self.location / "attempts").children():
+            sizes = {place.name: size for place, size in (attempt / "shards").files()}  # one listing, not one question a shard
             for place in (attempt / "records").children():
                 if not place.name.endswith(".json") or place.name.startswith("."):
                     continue
                 record = place.read_json()
-                if _is_whole(self.location, record["file"]):
-                    found.setdefault(int(record["shard"]), record)
+                try:
+                    number, file = int(record["shard"]), File(**record["file"])
+                except (KeyError, TypeError, ValueError) as problem:
+                    raise ArtifactError(f"{place.uri}: not a shard's record ({problem!r}); delete it and run again") from problem
+                if sizes.get(posixpath.basename(file.path)) == file.size:
+                    found.setdefault(number, record)
         return found
 
     def adopt(self, name: str, file: File) -> None:
@@ -182,10 +203,11 @@ class Attempt:
 
     def publish(self, body: Mapping[str, Any]) -> Artifact:
         """Write the manifest: from here on the artifact exists."""
-        files = [{"name": name, "file": vars(file)} for name, file in sorted(self.written.items())]
+        files = [{"name": name, "file": vars(self.written[name])} for name in sorted(self.written, key=_in_order)]
         now = time.time()
         times = {"started": _utc(self.started), "ended": _utc(now), "seconds": round(now - self.started, 3)}
-        manifest = {"format": FORMAT, **body, "times": times, "files": files}
+        manifest = json.loads(json.dumps({"format": FORMAT, **body, "times": times, "files": files}))  # as a reader will see it
+        manifest["digest"] = _digest(manifest)
         (self.location / MANIFEST).write_json(manifest)
         return Artifact(self.location, manifest)
 
@@ -207,14 +229,19 @@ def write_shard(artifact: Location, prefix: str, shard: int, data: bytes | pa.Bu
 def parquet_bytes(table: pa.Table) -> pa.Buffer:
     """A table as Parquet bytes: the same table always gives the same bytes."""
     sink = io.BytesIO()
-    pq.write_table(table, sink, compression="zstd", use_dictionary=False, write_statistics=False, row_group_size=ROW_GROUP)
+    pq.write_table(table.combine_chunks(), sink, compression="zstd", use_dictionary=False, write_statistics=False, row_group_size=ROW_GROUP)
     return pa.py_buffer(sink.getvalue())
 
 
-def _is_whole(artifact: Location, file: Mapping[str, Any]) -> bool:
-    filesystem, path = (artifact / file["path"]).open()
-    info = filesystem.get_file_info(path)
-    return bool(info.type == pa.fs.FileType.File and info.size == file["size"])
+def _digest(manifest: Mapping[str, Any]) -> str:
+    """Hash of all that a manifest says besides this hash."""
+    content = {key: value for key, value in manifest.items() if key != "digest"}
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def _in_order(name: str) -> list[tuple[int, str]]:
+    """A key that sorts the numbers within names by value."""
+    return [(int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"([0-9]+)", name)]
 
 
 def _utc(seconds: float) -> str:
@@ -252,13 +279,14 @@ class Workspace:
     def unpublished(self) -> Iterator[Location]:
         """Folders of attempts that published nothing (yet)."""
         for place in self._folders():
-            if not (place / MANIFEST).exists():
+            if not (place / MANIFEST).exists() and (place / "attempts").exists():
                 yield place
 
     def _folders(self) -> Iterator[Location]:
+        """Folders named as artifacts are: whatever else a user keeps in the workspace is not ours to list, or to delete."""
         for stage in self.root.children():
             if stage.name != "runs":
-                yield from stage.children()
+                yield from (place for place in stage.children() if _NAME.fullmatch(place.name))
 
 
 def damaged(artifact: Artifact) -> list[str]:
@@ -281,30 +309,36 @@ def damaged(artifact: Artifact) -> list[str]:
     )
     if named != artifact.fingerprint:
         problems.append(f"{artifact.location.uri}: settings and inputs give fingerprint {named}, the manifest says {artifact.fingerprint}")
+    if _digest(artifact.manifest) != artifact.manifest.get("digest"):
+        problems.append(f"{(artifact.location / MANIFEST).uri}: edited since it was written")
     return problems
 
 
 def lineage(artifact: Artifact) -> Iterator[tuple[int, str, Artifact | Input]]:
-    """The artifact's ancestors up to the raw inputs: depth, the name of the input, what it is."""
+    """The artifact's ancestors up to the raw inputs: depth, the name of the input, what it is. The ancestors of one that
+    comes up again are not repeated; one that is no longer there comes as the input that its child recorded."""
+    walked: set[str] = set()
 
     def walk(current: Artifact, depth: int) -> Iterator[tuple[int, str, Artifact | Input]]:
+        walked.add(current.location.uri)
         for name, entry in current.manifest["inputs"].items():
             given = Input(**entry)
-            if given.kind != "artifact":
-                yield depth, name, given
-                continue
-            parent = _parent(current, given)
-            yield depth, name, parent
-            yield from walk(parent, depth + 1)
+            parent = _parent(current, given) if given.kind == "artifact" else None
+            yield depth, name, given if parent is None else parent
+            if parent is not None and parent.location.uri not in walked:
+                yield from walk(parent, depth + 1)
 
     yield from walk(artifact, 1)
 
 
-def _parent(child: Artifact, given: Input) -> Artifact:
-    """The artifact an input names: beside its child where the workspace was moved, else where it was."""
+def _parent(child: Artifact, given: Input) -> Artifact | None:
+    """The artifact an input names: beside its child where the workspace was moved, else where it was, else none."""
     was = Location(given.uri)
-    beside = child.location.parent.parent / was.parent.name / was.name
-    parent = load(beside.uri if (beside / MANIFEST).exists() else given.uri)
+    places = (child.location.parent.parent / was.parent.name / was.name, was)
+    place = next((one for one in places if (one / MANIFEST).exists()), None)
+    if place is None:
+        return None
+    parent = load(place.uri)
     found = parent.part_fingerprint(given.part) if given.part else parent.fingerprint
     if found != given.fingerprint:
         raise ArtifactError(f"{parent.location.uri}: fingerprint {found}, but {child.location.uri} was made from {given.fingerprint}")

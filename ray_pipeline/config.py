@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import difflib
 import json
+import math
 import typing
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -68,6 +69,11 @@ class Settings(BaseModel):
         missing = [name for name, info in cls.model_fields.items() if _role(info) is None or not info.description]
         if missing:
             raise TypeError(f"{cls.__name__}: {', '.join(missing)}: declare with identity(), placement(), source() or section(), and say what it is")
+        misplaced = [name for name, info in cls.model_fields.items() if _role(info) == "section" and not _settings_in(info.annotation)]
+        if misplaced:
+            raise TypeError(
+                f"{cls.__name__}: {', '.join(misplaced)}: section() is for settings classes; say whether the value is identity or placement"
+            )
 
 
 S = TypeVar("S", bound=Settings)
@@ -75,6 +81,9 @@ S = TypeVar("S", bound=Settings)
 
 def parse(kind: type[S], values: Mapping[str, Any]) -> S:
     """`values` as settings of `kind`, or one `SettingsError` that names every wrong key and its remedy."""
+    unreadable = list(_not_plain(values))
+    if unreadable:
+        raise SettingsError("\n".join(unreadable))
     try:
         return kind.model_validate_json(json.dumps(_tagged(kind, values)), strict=True)
     except ValidationError as problem:
@@ -82,43 +91,80 @@ def parse(kind: type[S], values: Mapping[str, Any]) -> S:
         raise SettingsError("\n".join(dict.fromkeys(lines))) from None
 
 
-def _tagged(kind: type[Settings], values: Mapping[str, Any]) -> dict[str, Any]:
-    """`values` with the default variant named wherever a choice is not made: `search.k=25` need not say the method."""
+def _not_plain(value: Any, key: str = "") -> Iterator[str]:
+    """What JSON could not carry unchanged, as one line each: it would be refused without its key, or changed on the way."""
+    if isinstance(value, Mapping):
+        for name, inner in value.items():
+            if not isinstance(name, str):
+                yield f"{key + '.' if key else ''}{name}: a key must be text; put it in quotes"
+            else:
+                yield from _not_plain(inner, f"{key}.{name}" if key else name)
+    elif isinstance(value, list | tuple):
+        for at, inner in enumerate(value):
+            yield from _not_plain(inner, f"{key}.{at}")
+    elif isinstance(value, float) and not math.isfinite(value):
+        yield f"{key}: {value} is not a finite number"
+    elif isinstance(value, str):
+        if not value.isascii() and any("\ud800" <= letter <= "\udfff" for letter in value):
+            yield f"{key}: {value!a} holds half a surrogate pair, which is no character; give the text as UTF-8"
+    elif value is not None and not isinstance(value, bool | int | float):
+        yield f"{key}: {type(value).__name__} is not a plain value; give text, a number, true, false, null, a list or a mapping"
+
+
+def _tagged(kind: type[Settings], values: Mapping[str, Any], default: Settings | None = None) -> dict[str, Any]:
+    """`values` with what a section's own default says where they say nothing: the variant of a choice (`search.k=25` need
+    not name the method), and each field the default sets."""
     filled = dict(values)
     for name, info in kind.model_fields.items():
         given = filled.get(name)
-        if not isinstance(given, Mapping):
+        if default is not None and name not in filled and name in default.model_fields_set:
+            filled[name] = default.model_dump(mode="json", include={name})[name]
+        if not isinstance(given, Mapping) or _role(info) != "section":
             continue
+        usual = info.default if default is None else getattr(default, name)
         variants = _settings_in(info.annotation)
-        tag = info.discriminator or _inner_discriminator(info)
-        if isinstance(tag, str) and tag not in given and isinstance(info.default, Settings):
-            given = {tag: getattr(info.default, tag), **given}
+        tag = info.discriminator or _discriminator(info.annotation)
+        if isinstance(tag, str) and tag not in given and isinstance(usual, Settings):
+            given = {tag: getattr(usual, tag), **given}
         chosen = [one for one in variants if not isinstance(tag, str) or given.get(tag) in get_args(one.model_fields[tag].annotation)]
-        filled[name] = _tagged(chosen[0], given) if len(chosen) == 1 else dict(given)
+        fallback = usual if len(chosen) == 1 and type(usual) is chosen[0] else None
+        filled[name] = _tagged(chosen[0], given, fallback) if len(chosen) == 1 else dict(given)
     return filled
 
 
-def _inner_discriminator(info: FieldInfo) -> Any:
-    """The discriminator of `Annotated[A | B, Field(discriminator=...)]` where pydantic leaves it in the metadata."""
-    return next((part.discriminator for part in info.metadata if isinstance(part, FieldInfo)), None)
+def _discriminator(annotation: Any) -> Any:
+    """The discriminator of `Annotated[A | B, Field(discriminator=...)] | None`, which pydantic leaves inside the union."""
+    here = [part.discriminator for part in getattr(annotation, "__metadata__", ()) if isinstance(part, FieldInfo) and part.discriminator]
+    inside = [found for part in get_args(annotation) if (found := _discriminator(part))]
+    return next(iter(here + inside), None)
 
 
 def identity_of(settings: Settings) -> dict[str, Any]:
-    """What of the settings changes the result, as plain JSON values."""
+    """What of the settings changes the result, as plain JSON values. A section that is null leaves no trace."""
     found: dict[str, Any] = {}
     for name, info in type(settings).model_fields.items():
         value = settings.__dict__[name]
         role = _role(info)
-        if role == "section":
-            if isinstance(value, Settings):
-                found[name] = identity_of(value)
-        elif role == "identity":
-            found[name] = json.loads(json.dumps(value, default=_plain))
+        if role == "identity" or (role == "section" and value is not None):
+            found[name] = _identity_value(value)
     return found
 
 
+def _identity_value(value: Any) -> Any:
+    """Settings by what identifies them, also inside lists and mappings; anything else as JSON has it."""
+    if isinstance(value, Settings):
+        return identity_of(value)
+    if isinstance(value, Mapping):
+        return {str(key): _identity_value(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_identity_value(inner) for inner in value]
+    return json.loads(json.dumps(value, allow_nan=False))
+
+
 def _plain(value: Any) -> Any:
-    return value.model_dump(mode="json") if isinstance(value, BaseModel) else str(value)
+    if isinstance(value, BaseModel):
+        return value.model_dump(mode="json")
+    raise TypeError(f"{type(value).__name__} is not a value that settings may hold")
 
 
 @dataclass(frozen=True)
@@ -132,17 +178,17 @@ class Described:
     help: str
 
 
-def describe(kind: type[Settings], prefix: str = "") -> Iterator[Described]:
-    """Every setting reachable from `kind`, depth first, by its full dotted key."""
+def describe(kind: type[Settings], prefix: str = "", default: Settings | None = None) -> Iterator[Described]:
+    """Every setting reachable from `kind`, depth first, by its full dotted key; `default` is what applies where nothing is given."""
     for name, info in kind.model_fields.items():
         role = _role(info)
-        nested = _settings_in(info.annotation)
-        if role == "section" and nested:
-            for variant in nested:
-                yield from describe(variant, f"{prefix}{name}.")
+        value = getattr(default, name) if isinstance(default, kind) else None if info.is_required() else info.get_default(call_default_factory=True)
+        if role == "section":
+            for variant in _settings_in(info.annotation):
+                yield from describe(variant, f"{prefix}{name}.", value if isinstance(value, variant) else None)
             continue
-        default = "required" if info.is_required() else json.dumps(info.get_default(call_default_factory=True), default=_plain)
-        yield Described(prefix + name, _type_name(info.annotation), default, role or "identity", info.description or "")
+        shown = "required" if info.is_required() and not isinstance(default, kind) else json.dumps(value, default=_plain)
+        yield Described(prefix + name, _type_name(info.annotation), shown, role or "identity", info.description or "")
 
 
 def settings_classes(kind: type[Settings]) -> Iterator[type[Settings]]:
@@ -185,9 +231,20 @@ def _explain(kind: type[Settings], error: Any) -> str:
         return f"{key}: no such setting; {hint}"
     if error["type"] == "missing":
         return f"{key}: required, but not given"
+    if error["type"] in ("union_tag_invalid", "union_tag_not_found"):
+        return _explain_choice(key, error["ctx"])
     if error["type"] == "value_error":
         return f"{key}: {error['ctx']['error']}" if key else str(error["ctx"]["error"])
     return f"{key}: {error['msg']} (got {json.dumps(error['input'], default=str)[:80]})"
+
+
+def _explain_choice(key: str, context: Mapping[str, str]) -> str:
+    key = f"{key}.{context['discriminator'].strip(chr(39))}"
+    if "tag" not in context:
+        return f"{key}: required, but not given; it says which of the choices is meant"
+    choices = [choice.strip("'") for choice in context["expected_tags"].split(", ")]
+    near = difflib.get_close_matches(context["tag"], choices, n=1, cutoff=0.5)
+    return f"{key}: no such choice {context['tag']!r}; " + (f"did you mean {near[0]!r}?" if near else f"there are {', '.join(choices)}")
 
 
 def _siblings(kind: type[Settings], loc: list[str]) -> tuple[set[str], str]:

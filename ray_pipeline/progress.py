@@ -46,4 +46,5 @@ class Progress:
         left = max(self.total - finished, 0) * elapsed / max(self.done, 1)
         rates = "".join(f"  {value / elapsed:,.0f} {name}/s" for name, value in self.counts.items())
         share = 100 * finished / max(self.total, 1)
-        return f"{self.what}: {finished:,} of {self.total:,} {self.unit} ({share:.0f}%){rates}  {'took' if not left else 'ETA'} {duration(left or elapsed)}"
+        time_left = f"ETA {duration(left)}" if left else f"took {duration(elapsed)}"
+        return f"{self.what}: {finished:,} of {self.total:,} {self.unit} ({share:.0f}%){rates}  {time_left}"

@@ -47,8 +47,8 @@ class Location:
                 raise ArtifactError(f"{uri}: a file URI holds an absolute path: file:///folder/name")
             return cls.of(path)
         if "://" not in uri:
-            path = Path(uri).expanduser()
-            return cls(str(path.resolve() if ".." in path.parts else path.absolute()))
+            local = Path(uri).expanduser()
+            return cls(str(local.resolve() if ".." in local.parts else local.absolute()))
         place, mark, options = uri.partition("?")
         scheme, _, rest = place.partition("://")
         return cls(f"{scheme}://{rest.rstrip('/')}{mark}{options}")

@@ -80,7 +80,8 @@ def write_prepared(attempt: Attempt, dataset: RetrievalDataset) -> dict[Split, i
 
 
 def split_names(dataset: RetrievalDataset) -> NDArray[np.str_]:
-    """Each query's split; a query in no split is evaluated if it has a positive, else it is `rest`."""
+    """Each query's split. Where the data says nothing of splits at all, every query with a positive is evaluated; where it
+    does, a query that it puts in none is `rest`, whatever its judgements."""
     query_rows, _, grades = dataset.qrels_rows()
     judged = np.zeros(dataset.queries.num_rows, dtype=bool)
     judged[query_rows[grades > 0]] = True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -28,22 +29,32 @@ class Rows:
         files = artifact.files(part)
         if not files:
             raise ArtifactError(f"{artifact.location.uri}: holds no table {part!r}")
-        return cls(tuple((artifact.location / file.path).uri for file in files), tuple(int(file.rows or 0) for file in files))
+        counts = tuple(file.rows for file in files if file.rows is not None)
+        if len(counts) < len(files):
+            raise ArtifactError(f"{artifact.location.uri}: some files of {part!r} do not say how many rows they hold, so they are no table")
+        return cls(tuple((artifact.location / file.path).uri for file in files), counts)
+
+    @functools.cached_property
+    def _ends(self) -> NDArray[np.int64]:
+        """The row after the last of each file."""
+        return np.cumsum(self.counts, dtype=np.int64)
 
     def __len__(self) -> int:
-        return sum(self.counts)
+        return int(self._ends[-1]) if len(self.counts) else 0
 
     def slice(self, start: int, stop: int, columns: Sequence[str] | None = None) -> pa.Table:
         """Rows start..stop-1; reads only the row groups that hold them."""
-        pieces = []
-        first = 0
-        for uri, count in zip(self.uris, self.counts, strict=True):
-            low, high = max(start - first, 0), min(stop - first, count)
-            if low < high:
-                pieces.append(_read_range(uri, low, high, columns))
-            first += count
-        if not pieces:
+        if not 0 <= start <= stop <= len(self):
             raise IndexError(f"rows {start}..{stop} of {len(self)}")
+        if start == stop:
+            return _read_range(self.uris[0], self.counts[0], 0, 0, columns)
+        first, last = np.searchsorted(self._ends, [start, stop - 1], side="right").tolist()
+        pieces = []
+        for at in range(first, last + 1):
+            before = int(self._ends[at]) - self.counts[at]
+            low, high = max(start - before, 0), min(stop - before, self.counts[at])
+            if low < high:
+                pieces.append(_read_range(self.uris[at], self.counts[at], low, high, columns))
         return pa.concat_tables(pieces)
 
     def blocks(self, rows: int, columns: Sequence[str] | None = None) -> Iterator[tuple[int, pa.Table]]:
@@ -56,13 +67,17 @@ class Rows:
         return self.slice(0, len(self), columns)
 
 
-def _read_range(uri: str, low: int, high: int, columns: Sequence[str] | None) -> pa.Table:
+def _read_range(uri: str, rows: int, low: int, high: int, columns: Sequence[str] | None) -> pa.Table:
     filesystem, path = Location.of(uri).open()
     with pq.ParquetFile(filesystem.open_input_file(path)) as file:
+        if file.metadata.num_rows != rows:
+            raise ArtifactError(
+                f"{uri}: {file.metadata.num_rows} rows, but its manifest says {rows}; the file is damaged, compute the artifact again"
+            )
         bounds = np.cumsum([0, *(file.metadata.row_group(group).num_rows for group in range(file.num_row_groups))])
         groups = [group for group in range(file.num_row_groups) if bounds[group] < high and bounds[group + 1] > low]
         table = file.read_row_groups(groups, columns=columns)
-    return table.slice(low - bounds[groups[0]], high - low)
+    return table.slice(low - int(bounds[groups[0]]), high - low) if groups else table
 
 
 def vectors_of(table: pa.Table) -> NDArray[np.float32]:

@@ -18,6 +18,8 @@ from ray_pipeline.metrics.evaluation_set import require_same_set
 from ray_pipeline.metrics.ranking import RankingResult
 from ray_pipeline.metrics.significance import Interval, bootstrap_interval, permutation_p_value
 
+Values = NDArray[np.float64]
+
 
 @dataclass(frozen=True)
 class Comparison:
@@ -51,15 +53,19 @@ def compare(new: RankingResult, reference: RankingResult, measure: str, *, seed:
     require_same_set(new.evaluation_set, reference.evaluation_set)
     if clusters is not None and clusters.shape != new.evaluated.shape:
         raise DataError(f"clusters: {clusters.shape} labels for {len(new.evaluated)} query rows; give one each")
-    new_values, reference_values = new.evaluated_values(measure), reference.evaluated_values(measure)
-    differences = new_values - reference_values
     groups = None if clusters is None else clusters[new.evaluated]
+    return compare_values(measure, new.evaluated_values(measure), reference.evaluated_values(measure), seed=seed, clusters=groups)
+
+
+def compare_values(measure: str, new: Values, reference: Values, *, seed: int, clusters: NDArray[np.integer] | None = None) -> Comparison:
+    """Two systems' values on the same queries in the same order; the caller vouches that the sets are the same."""
+    differences = new - reference
     return Comparison(
         measure,
-        float(new_values.mean()),
-        float(reference_values.mean()),
-        bootstrap_interval(differences, seed=seed, clusters=groups),
-        permutation_p_value(differences, seed=seed, clusters=groups),
+        float(new.mean()),
+        float(reference.mean()),
+        bootstrap_interval(differences, seed=seed, clusters=clusters),
+        permutation_p_value(differences, seed=seed, clusters=clusters),
         int((differences > 0).sum()),
         int((differences < 0).sum()),
     )

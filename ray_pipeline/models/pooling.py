@@ -2,6 +2,9 @@
 
 `last` takes each row's last position whose mask is set, so left padding, right padding and holes all work; taking
 column -1 would read padding for every shorter row of a right-padded batch.
+
+Trap: what a model computes at masked positions is anything, NaN included, and 0 x NaN is NaN: masked states are replaced,
+not multiplied away.
 """
 
 from __future__ import annotations
@@ -18,8 +21,8 @@ def pool(states: Tensor, mask: Tensor, how: Pooling) -> Tensor:
     """`states` [batch, length, dim], `mask` [batch, length] -> [batch, dim] in float32."""
     rows = torch.arange(len(mask), device=mask.device)
     if how == "mean":
-        weights = mask.to(torch.float32).unsqueeze(-1)
-        return (states.to(torch.float32) * weights).sum(dim=1) / weights.sum(dim=1).clamp(min=1e-9)
+        kept = states.to(torch.float32).masked_fill(~mask.bool().unsqueeze(-1), 0.0)
+        return kept.sum(dim=1) / mask.bool().sum(dim=1, keepdim=True).clamp(min=1)
     positions = torch.arange(mask.shape[1], device=mask.device)
     if how == "cls":  # the first token that is there, also under left padding
         first = torch.where(mask.bool(), positions, mask.shape[1]).amin(dim=1).clamp(max=mask.shape[1] - 1)

@@ -45,18 +45,22 @@ class ModelFiles:
 
 def locate(name: str, revision: str | None = None) -> ModelFiles:
     """Find (and for hub ids download) the model; says what is missing otherwise."""
-    if name.startswith("pkg://"):
-        return _local(name, _package_folder(name))
-    if Path(name).expanduser().is_dir():
-        return _local(name, Path(name).expanduser().resolve())
-    if name.startswith(("/", "./", "../", "~")):
+    folder = _package_folder(name) if name.startswith("pkg://") else Path(name).expanduser()
+    if not folder.is_dir() and not name.startswith(("/", "./", "../", "~")):
+        return _hub(name, revision)
+    if not name or not folder.is_dir():
         raise ModelError(f"model {name!r}: no such folder")
-    return _hub(name, revision)
+    if revision is not None:
+        raise ModelError(f"model {name!r}: revision={revision!r} is for hub ids; this is the folder {folder}, known by the hash of its files")
+    return _local(name, folder.resolve())
 
 
 def _package_folder(name: str) -> Path:
     package, _, inside = name.removeprefix("pkg://").partition("/")
-    found = importlib.util.find_spec(package)
+    try:
+        found = importlib.util.find_spec(package) if package else None
+    except ImportError:  # the package above a dotted one is not there
+        found = None
     if found is None or not found.submodule_search_locations:
         raise ModelError(f"model {name!r}: the package {package!r} is not installed (`pip install {package.replace('_', '-')}`)")
     folder = Path(found.submodule_search_locations[0]) / inside
@@ -66,9 +70,7 @@ def _package_folder(name: str) -> Path:
 
 
 def _local(name: str, folder: Path) -> ModelFiles:
-    if not (folder / "config.json").exists():
-        raise ModelError(f"model {name!r}: {folder} has no config.json, so it is not a model folder")
-    _need_safetensors(name, folder)
+    _check_layout(name, folder)
     return ModelFiles(name, folder)
 
 
@@ -83,17 +85,23 @@ def _hub(name: str, revision: str | None) -> ModelFiles:
             f"model {name!r}: neither a folder here nor to be had from the hub ({type(problem).__name__}); "
             "check the name and the network, or give a local folder"
         ) from problem
-    _need_safetensors(name, folder)
+    _check_layout(name, folder)
     return ModelFiles(name, folder, commit=folder.name)
 
 
-def _need_safetensors(name: str, folder: Path) -> None:
+def _check_layout(name: str, folder: Path) -> None:
+    if not (folder / "config.json").exists():
+        raise ModelError(f"model {name!r}: {folder} has no config.json, so it is not a model folder")
+    if (folder / "adapter_config.json").exists():
+        raise ModelError(f"model {name!r}: {folder} holds an adapter, whose base would come from elsewhere unseen; merge the two and save the result")
     if not any(folder.glob("*.safetensors")):
         raise ModelError(f"model {name!r}: {folder} has no *.safetensors; convert its weights (pickled checkpoints are never loaded)")
 
 
 def _model_files(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.rglob("*") if path.is_file() and path.suffix in _READ and ".cache" not in path.parts)
+    """What loading may read. `.cache` inside is the hub client's own; a folder that lies under one is as good as any."""
+    found = (path for path in folder.rglob("*") if path.suffix in _READ and path.is_file())
+    return sorted(path for path in found if ".cache" not in path.relative_to(folder).parts)
 
 
 @functools.cache

@@ -16,6 +16,7 @@ from ray_pipeline.data.columns import titled_text
 from ray_pipeline.data.flag_embedding import write_flag_embedding
 from ray_pipeline.data.rows import Rows, vectors_of
 from ray_pipeline.data.tuples import write_triplets
+from ray_pipeline.errors import DataError, SettingsError
 from ray_pipeline.pipelines.retrieve import Retrieved
 from ray_pipeline.pipelines.stage import Outcome, Run, Stage
 from ray_pipeline.ranking import Ranking
@@ -23,7 +24,7 @@ from ray_pipeline.retrieval.groups import to_groups
 from ray_pipeline.retrieval.mine import mine
 from ray_pipeline.retrieval.positives import DocLists, positive_scores, scores_in_ranking
 from ray_pipeline.retrieval.rules import MiningRules
-from ray_pipeline.retrieval.search_shards import ranking_of
+from ray_pipeline.retrieval.search_shards import ranking_of, teacher_scores
 from ray_pipeline.text.normalise import text_hash
 
 ALGORITHM = 1
@@ -44,6 +45,7 @@ def mine_groups(run: Run, found: Retrieved, settings: MiningSettings) -> Artifac
     inputs = {"ranking": found.ranking.as_input(), "data": found.data.artifact.as_input()}
     if found.corpus is not None and found.queries is not None:
         inputs |= {"corpus": found.corpus.as_input(), "queries": found.queries.as_input()}
+    _deep_enough(found, settings.rules)
     stage = Stage("groups", ALGORITHM, {"mining": settings}, inputs, {"split": found.split})
 
     def build(attempt: Attempt, finished: Mapping[int, Mapping[str, Any]]) -> Outcome:
@@ -52,10 +54,22 @@ def mine_groups(run: Run, found: Retrieved, settings: MiningSettings) -> Artifac
         positives = _positives(found, ranking)
         judged = np.isin(ranking.queries, np.flatnonzero(positives.counts))
         labelled = Ranking(ranking.queries[judged], ranking.docs[judged], ranking.scores[judged])
-        doc_hashes = text_hash(corpus.column("text")) if settings.same_text else None
+        if not judged.any():
+            raise DataError(f"{found.data.artifact.location.uri}: no query of split {found.split!r} has a positive, so there is nothing to mine for")
+        titled = titled_text(corpus)
+        doc_hashes = text_hash(titled) if settings.same_text else None
         query_hashes = text_hash(queries.column("text")) if settings.same_text else None
-        mined = mine(labelled, settings.rules, queries.column("query_id"), positives, doc_hashes=doc_hashes, query_hashes=query_hashes)
-        groups = to_groups(mined, queries, corpus.set_column(1, "text", titled_text(corpus)), positives)
+        teacher = teacher_scores(found.ranking, ranking.docs.shape[1])
+        mined = mine(
+            labelled,
+            settings.rules,
+            queries.column("query_id"),
+            positives,
+            doc_hashes=doc_hashes,
+            query_hashes=query_hashes,
+            teacher_scores=None if teacher is None else teacher[judged],
+        )
+        groups = to_groups(mined, queries, corpus.set_column(1, "text", titled), positives)
         attempt.write_table("groups/000000.parquet", groups)
         _export(attempt, groups, settings)
         attempt.write("audit.json", (json.dumps(mined.audit.to_json(corpus), indent=2, ensure_ascii=False) + "\n").encode())
@@ -64,6 +78,13 @@ def mine_groups(run: Run, found: Retrieved, settings: MiningSettings) -> Artifac
         return Outcome(groups.num_rows, {"audit": mined.audit.summary(), "queries_without_positives": left_out})
 
     return run.ensure(stage, build)
+
+
+def _deep_enough(found: Retrieved, rules: MiningRules) -> None:
+    """Refuse rules that look deeper than the ranking goes, unless it already holds the whole corpus."""
+    asked = found.ranking.manifest["settings"].get("search", {}).get("k")
+    if asked is not None and asked < rules.depth and asked < len(found.data.corpus()):
+        raise SettingsError(f"mining.rules look at ranks up to {rules.depth}, the ranking holds {asked}; set search.k={rules.depth} or more")
 
 
 def _export(attempt: Attempt, groups: pa.Table, settings: MiningSettings) -> None:

@@ -9,37 +9,57 @@ from typing import Annotated, Any
 import numpy as np
 from pydantic import Field
 
-from ray_pipeline.artifacts import Artifact, Attempt, parquet_bytes, write_shard
+from ray_pipeline.artifacts import MANIFEST, Artifact, Attempt, Input, lineage, load, parquet_bytes, write_shard
 from ray_pipeline.data.columns import rows_of, titled_text
 from ray_pipeline.data.prepared import PreparedData
 from ray_pipeline.data.rows import Rows
+from ray_pipeline.data.runs import read_run
 from ray_pipeline.errors import ArtifactError
+from ray_pipeline.pipelines.prepare import raw_input
 from ray_pipeline.pipelines.stage import Outcome, Run, Stage, collect_shards, placed_workers, summed
 from ray_pipeline.placement.shards import run_shards
 from ray_pipeline.retrieval.bm25 import BM25Index
+from ray_pipeline.retrieval.embed import shards_of
 from ray_pipeline.retrieval.exclusion import Exclusion
-from ray_pipeline.retrieval.search_shards import DenseSearch, LexicalSearch, MakeSearchShard, ReadQueries, merged, units
+from ray_pipeline.retrieval.index_search import IndexSearch, MakeIndexShard, read_exact, recall
+from ray_pipeline.retrieval.search_shards import (
+    DenseSearch,
+    LexicalSearch,
+    MakeSearchShard,
+    ReadQueries,
+    excluded_for,
+    merged,
+    units,
+    without_excluded,
+)
+from ray_pipeline.retrieval.topk import merge
+from ray_pipeline.storage import Location
 
 ALGORITHM = 1
-Search = Annotated[DenseSearch | LexicalSearch, Field(discriminator="method")]
+Search = Annotated[DenseSearch | LexicalSearch | IndexSearch, Field(discriminator="method")]
 
 
 def search_words(run: Run, data: PreparedData, split: str, settings: LexicalSearch) -> Artifact:
     """BM25 of the queries' words against the corpus's."""
     queries = data.queries(split)
     inputs = {"corpus": data.artifact.as_input("corpus/"), "queries": data.artifact.as_input(data.query_part(split))}
-    stage = Stage("ranking", ALGORITHM, {"search": settings}, inputs)
+    stage = Stage("ranking", ALGORITHM, {"search": settings}, _with_judgements(inputs, data, settings), {"split": split})
 
     def build(attempt: Attempt, finished: Mapping[int, Mapping[str, Any]]) -> Outcome:
         index = BM25Index.build(titled_text(data.corpus().table(["text", "title"])).to_pylist(), settings.k1, settings.b)
         blocks = list(enumerate(range(0, len(queries), settings.query_block)))
+        excluded = _excluded(data, split, settings)
+        spare = 0 if excluded is None else int(np.diff(excluded.indptr).max(initial=0))
 
         def records() -> Iterator[dict[str, Any]]:
             for number, start in blocks:
                 if number in finished:
                     continue
-                texts = queries.slice(start, min(start + settings.query_block, len(queries)), ["text"]).column("text").to_pylist()
-                found = index.search(texts, settings.k)
+                stop = min(start + settings.query_block, len(queries))
+                texts = queries.slice(start, stop, ["text"]).column("text").to_pylist()
+                found = index.search(texts, settings.k + spare)
+                if excluded is not None:
+                    found = without_excluded(found, excluded_for(excluded, start, stop), settings.k)
                 table = replace(found, queries=found.queries + start).to_table()
                 counts = {"queries": len(texts)}
                 yield write_shard(attempt.location, attempt.prefix, number, parquet_bytes(table), len(texts), {"counts": counts})
@@ -55,9 +75,7 @@ def search_vectors(run: Run, data: PreparedData, split: str, corpus: Artifact, q
     query_rows, doc_rows = Rows.of(queries, "vectors/"), Rows.of(corpus, "vectors/")
     _same_dim(corpus, queries)
     inputs = {"corpus": corpus.as_input(), "queries": queries.as_input()}
-    if settings.exclude_self or settings.exclude_positives:
-        inputs["data"] = data.artifact.as_input()
-    stage = Stage("ranking", ALGORITHM, {"search": settings}, inputs, {"split": split})
+    stage = Stage("ranking", ALGORITHM, {"search": settings}, _with_judgements(inputs, data, settings), {"split": split})
 
     def build(attempt: Attempt, finished: Mapping[int, Mapping[str, Any]]) -> Outcome:
         work = units(len(query_rows), len(doc_rows), settings)
@@ -72,6 +90,59 @@ def search_vectors(run: Run, data: PreparedData, split: str, corpus: Artifact, q
     return run.ensure(stage, build)
 
 
+def search_index(run: Run, split: str, corpus: Artifact, queries: Artifact, settings: IndexSearch) -> Artifact:
+    """A faiss index a part of the corpus, re-scored exactly; the recall on a sample goes into the manifest."""
+    query_rows, doc_rows = Rows.of(queries, "vectors/"), Rows.of(corpus, "vectors/")
+    _same_dim(corpus, queries)
+    stage = Stage("ranking", ALGORITHM, {"search": settings}, {"corpus": corpus.as_input(), "queries": queries.as_input()}, {"split": split})
+
+    def build(attempt: Attempt, finished: Mapping[int, Mapping[str, Any]]) -> Outcome:
+        parts = shards_of(len(doc_rows), settings.part_rows)
+        todo = [part for part in parts if part["shard"] not in finished]
+        make = MakeIndexShard(query_rows, doc_rows, settings, attempt.location.uri, attempt.prefix)
+        records = collect_shards(attempt, "part/", finished, len(parts), run_shards(todo, dict, make, run.cluster))
+        attempt.written.clear()
+        ranking = merged(attempt.location, records, settings.k)
+        attempt.write("ranking/000000.parquet", parquet_bytes(ranking.to_table()), len(ranking.queries))
+        exact = merge([read_exact(attempt.location, record) for record in records], settings.k)
+        measured = {"recall": recall(ranking, exact), "recall_queries": len(exact.queries), "documents": len(doc_rows)}
+        return Outcome(len(query_rows), measured, placed_workers(records))
+
+    return run.ensure(stage, build)
+
+
+def given_ranking(run: Run, data: PreparedData, split: str, path: str) -> Artifact:
+    """A ranking that exists already: a published artifact, or a TREC run file, which is taken in by its content."""
+    if (Location.of(path) / MANIFEST).exists() or Location.of(path).name == MANIFEST:
+        ranking = load(path, "ranking")
+        _require_made_from(ranking, data, split)
+        return ranking
+    inputs = {"run": raw_input(path), "queries": data.artifact.as_input(data.query_part(split)), "corpus": data.artifact.as_input("corpus/")}
+
+    def build(attempt: Attempt, finished: Mapping[int, Mapping[str, Any]]) -> Outcome:
+        found = read_run(path, data.query_ids(split), data.doc_ids())
+        attempt.write("ranking/000000.parquet", parquet_bytes(found.to_table()), len(found.queries))
+        return Outcome(len(found.queries), {"documents": len(data.corpus()), "run": path})
+
+    return run.ensure(Stage("ranking", ALGORITHM, {}, inputs, {"method": "run"}), build)
+
+
+def _require_made_from(ranking: Artifact, data: PreparedData, split: str) -> None:
+    """Refuse a ranking of other queries or documents: its row numbers would point at texts it never saw."""
+    ancestors = [ranking, *(one for _, _, one in lineage(ranking) if isinstance(one, Artifact))]
+    read = {(entry["part"], entry["fingerprint"]) for one in ancestors for entry in one.manifest["inputs"].values()}
+    for what, part in (("documents", "corpus/"), (f"queries of split {split!r}", data.query_part(split))):
+        if (part, data.artifact.part_fingerprint(part)) not in read:
+            raise ArtifactError(
+                f"{ranking.location.uri}: ranks other {what} than {data.artifact.location.uri} has; give the data and split it was made from"
+            )
+
+
+def _with_judgements(inputs: dict[str, Input], data: PreparedData, settings: DenseSearch | LexicalSearch) -> dict[str, Input]:
+    """The inputs, and the data set where its ids or judgements decide what is left out."""
+    return inputs | ({"data": data.artifact.as_input()} if settings.exclude_self or settings.exclude_positives else {})
+
+
 def _merge_parts(attempt: Attempt, records: list[dict[str, Any]], k: int) -> None:
     """Replace the parts of each block by their merged ranking."""
     attempt.written.clear()
@@ -80,7 +151,7 @@ def _merge_parts(attempt: Attempt, records: list[dict[str, Any]], k: int) -> Non
         attempt.write(f"ranking/{block:06d}.parquet", parquet_bytes(ranking.to_table()), len(ranking.queries))
 
 
-def _excluded(data: PreparedData, split: str, settings: DenseSearch) -> Exclusion | None:
+def _excluded(data: PreparedData, split: str, settings: DenseSearch | LexicalSearch) -> Exclusion | None:
     exclusion = None
     if settings.exclude_self:
         rows = rows_of(data.query_ids(split), data.doc_ids())

@@ -15,6 +15,7 @@ from typing import Any
 
 from ray_pipeline.artifacts import Artifact, Attempt, File, Input, Workspace, fingerprint
 from ray_pipeline.config import Settings, identity_of
+from ray_pipeline.errors import ArtifactError
 from ray_pipeline.placement.cluster import ClusterSettings
 from ray_pipeline.progress import Progress, duration
 from ray_pipeline.revision import code_revision
@@ -114,12 +115,19 @@ def collect_shards(
     total: int,
     records: Iterable[Mapping[str, Any]],
 ) -> list[dict[str, Any]]:
-    """List finished and newly written shards as files of the artifact; returns all records in shard order."""
+    """List finished and newly written shards as files of the artifact; returns all records in shard order, and refuses to
+    go on without one: a manifest must never describe part of a table."""
     progress = Progress(f"{attempt.location.parent.name} {part.rstrip('/')}", total, "shards", already=len(finished))
     known = {number: dict(record) for number, record in finished.items()}
     for record in _counted(records, progress):
         known[int(record["shard"])] = dict(record)
-    ordered = [known[number] for number in sorted(known)]
+    missing = [number for number in range(total) if number not in known]
+    if missing or len(known) > total:
+        raise ArtifactError(
+            f"{attempt.location.uri}: {len(known)} of {total} shards have a record, {missing[:5]} have none; "
+            "run the job again, and delete the folder if it says so once more"
+        )
+    ordered = [known[number] for number in range(total)]
     for record in ordered:
         attempt.adopt(f"{part}{record['shard']:06d}.parquet", File(**record["file"]))
     return ordered

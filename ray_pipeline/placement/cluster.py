@@ -3,17 +3,20 @@
 Locally Ray runs embedded in this process's machine; with `address=auto` (set by `ray job submit`) or a given address the
 job joins what is there. GPUs may be *logical*: `logical_gpus=8` on a machine without any lets eight workers hold one
 each while they compute on the CPU, so placement can be tried, and tested, anywhere.
+
+Trap: `ray.init` puts its own SIGTERM handler in place of the process's, which exits with code 1 and tells nobody.
 """
 
 from __future__ import annotations
 
 import logging
 import os
+import signal
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Literal
+from typing import Final, Literal
 
 import ray
 from pydantic import model_validator
@@ -23,19 +26,13 @@ from ray_pipeline.errors import SettingsError
 
 logger = logging.getLogger(__name__)
 
-
-_ENVIRONMENT = {
-    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
-    "RAY_USAGE_STATS_ENABLED": "0",
-    # Ray's core logs an error for every restartable actor of Ray Data; true errors reach the driver as exceptions
-    "RAY_BACKEND_LOG_LEVEL": "fatal",
-}
+_PREPARING_CPUS: Final = 0.5  # what a task that prepares a shard holds, where the workers leave so much
 
 
 class ClusterSettings(Settings):
     """Where work runs; nothing here changes a result."""
 
-    address: str | None = placement(None, "Ray address (`auto`: the cluster this machine belongs to); null: embedded, or RAY_ADDRESS")
+    address: str | None = placement(None, "Ray address (`auto`: the cluster this machine belongs to); null: RAY_ADDRESS, else embedded")
     workers: int = placement(1, "model workers: each holds a copy of the model", ge=1)
     cpus_per_worker: float = placement(1.0, "logical CPUs a model worker holds", ge=0)
     gpus_per_worker: float = placement(0.0, "GPUs a model worker holds", ge=0)
@@ -45,16 +42,20 @@ class ClusterSettings(Settings):
     logical_gpus: int | None = placement(None, "logical GPUs of the embedded Ray; null: this machine's", ge=0)
     object_store_mb: int = placement(512, "object store of the embedded Ray, in MB", ge=80)
     max_restarts: int = placement(3, "how often a dead worker is started again", ge=0)
+    wait_for_nodes: bool = placement(False, "nodes may still join (an autoscaler): wait for room instead of refusing to start")
 
     @model_validator(mode="after")
-    def _cuda_needs_gpus(self) -> ClusterSettings:
+    def _makes_sense(self) -> ClusterSettings:
         if self.device == "cuda" and not self.gpus_per_worker:
             raise ValueError("device=cuda needs gpus_per_worker > 0, or Ray will hand every worker the same GPU")
+        embedded = [name for name in ("cpus", "logical_gpus") if getattr(self, name) is not None]
+        if self.address is not None and embedded:
+            raise ValueError(f"{' and '.join(embedded)} size the embedded Ray; the cluster at address={self.address} has its own")
         return self
 
     def threads(self) -> int:
-        """Torch threads for one worker."""
-        return self.threads_per_worker or max(1, (os.cpu_count() or 1) // self.workers)
+        """Torch threads for one worker (asked inside the worker: the machine is its)."""
+        return self.threads_per_worker or max(1, len(os.sched_getaffinity(0)) // self.workers)
 
     def torch_device(self) -> str:
         """The device a worker computes on (asked inside the worker)."""
@@ -66,21 +67,29 @@ class ClusterSettings(Settings):
 
 
 def connect(settings: ClusterSettings) -> None:
-    """Start or join Ray once; a second call finds it running."""
-    if ray.is_initialized():
-        return
-    for name, value in _ENVIRONMENT.items():
-        os.environ.setdefault(name, value)
+    """Start or join Ray once (a second call finds it running), and refuse what it has no room for."""
+    if not ray.is_initialized():
+        _start(settings)
+    _check_room(settings)
+
+
+def preparing_cpus(settings: ClusterSettings) -> float:
+    """Logical CPUs for a task that prepares a shard: none where the workers hold them all, or it would wait for ever."""
+    held = settings.workers * settings.cpus_per_worker
+    return _PREPARING_CPUS if ray.cluster_resources().get("CPU", 0.0) - held >= _PREPARING_CPUS else 0.0
+
+
+def _start(settings: ClusterSettings) -> None:
     # an embedded Ray makes itself a token and says so at every start
     logging.getLogger("ray._private.authentication.authentication_token_setup").setLevel(logging.ERROR)
     address = settings.address or os.environ.get("RAY_ADDRESS")
     started = time.monotonic()
-    if address:
-        ray.init(address=address, log_to_driver=False, logging_level=logging.WARNING)
-    else:
-        with _native_stderr_closed():
-            _start_embedded(settings)
-    _check_room(settings)
+    with _own_stop_signal():
+        if address:
+            _join(address)
+        else:
+            with _native_stderr_closed():
+                _start_embedded(settings)
     resources = ray.cluster_resources()
     logger.info(
         "Ray %s: %g CPUs, %g GPUs, %d node(s), ready in %.1f s",
@@ -90,6 +99,14 @@ def connect(settings: ClusterSettings) -> None:
         len(ray.nodes()),
         time.monotonic() - started,
     )
+
+
+def _join(address: str) -> None:
+    try:
+        ray.init(address=address, log_to_driver=False, logging_level=logging.WARNING)
+    except (ConnectionError, RuntimeError, ValueError) as problem:
+        cause = next((line for line in str(problem).splitlines() if line.strip()), type(problem).__name__)
+        raise SettingsError(f"cluster.address (or RAY_ADDRESS) {address!r}: no Ray cluster answers there: {cause}") from problem
 
 
 def _start_embedded(settings: ClusterSettings) -> None:
@@ -102,6 +119,15 @@ def _start_embedded(settings: ClusterSettings) -> None:
         log_to_driver=False,
         logging_level=logging.WARNING,
     )
+
+
+@contextmanager
+def _own_stop_signal() -> Iterator[None]:
+    """Leave a SIGTERM handler that was set before Ray came in force; where there was none, Ray's stays."""
+    before = signal.getsignal(signal.SIGTERM)
+    yield
+    if callable(before):
+        signal.signal(signal.SIGTERM, before)
 
 
 @contextmanager
@@ -120,17 +146,22 @@ def _native_stderr_closed() -> Iterator[None]:
 
 
 def _check_room(settings: ClusterSettings) -> None:
-    """Refuse what could only wait for ever."""
-    resources = ray.cluster_resources()
-    for kind, each in (("CPU", settings.cpus_per_worker), ("GPU", settings.gpus_per_worker)):
-        asked = each * settings.workers
-        if asked > resources.get(kind, 0) and not _autoscales():
-            raise SettingsError(
-                f"cluster: {settings.workers} workers x {each:g} {kind} = {asked:g}, but the cluster has {resources.get(kind, 0):g}; "
-                f"lower cluster.workers or cluster.{kind.lower()}s_per_worker"
-            )
+    """Refuse what could only wait for ever. A worker lives on one node, so it is nodes that must have room, not their sum."""
+    needs = {"CPU": settings.cpus_per_worker, "GPU": settings.gpus_per_worker}
+    nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+    places = sum(_places(node, needs, settings.workers) for node in nodes)
+    if places >= settings.workers or settings.wait_for_nodes:
+        return
+    asked = " and ".join(f"{each:g} {kind}" for kind, each in needs.items() if each)
+    there = "; ".join(", ".join(f"{node.get(kind, 0):g} {kind}" for kind in needs) for node in nodes[:4])
+    raise SettingsError(
+        f"cluster: {settings.workers} workers of {asked} each, but there is room for {places} (nodes have {there}"
+        f"{'; ...' if len(nodes) > 4 else ''}); lower cluster.workers, cluster.cpus_per_worker or cluster.gpus_per_worker, "
+        "or set cluster.wait_for_nodes=true if more nodes will join"
+    )
 
 
-def _autoscales() -> bool:
-    """Whether nodes may still join (then waiting for room is right)."""
-    return os.environ.get("RAY_PIPELINE_AUTOSCALES", "") == "1"
+def _places(node: dict[str, float], needs: dict[str, float], most: int) -> int:
+    """How many workers fit on a node, as far as it matters."""
+    fits = [int(node.get(kind, 0.0) / each + 1e-6) for kind, each in needs.items() if each]
+    return min([most, *fits])

@@ -5,7 +5,10 @@ actor of a fixed pool works it off, writes its file and returns a record. The by
 descriptor alone, a dead actor costs the one shard it held, and progress is a count of records.
 
 An error inside a shard comes back as data and is raised on the driver with the worker's own words; only a worker that
-dies without words is left to Ray, which restarts it `max_restarts` times.
+dies without words is left to Ray, which starts it again `max_restarts` times.
+
+Traps: Ray Data's defaults start a dead process again without end, so both bounds must be given; preparing tasks and actors
+share the CPUs, so actors that hold them all leave preparing tasks waiting for ever (`preparing_cpus`).
 """
 
 from __future__ import annotations
@@ -16,19 +19,24 @@ import os
 import traceback
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
+from pathlib import Path
+from typing import Any, Final
 
 import ray
-from ray.data import ActorPoolStrategy, DataContext
+from ray.data import ActorPoolStrategy, DataContext, TaskPoolStrategy
 
 from ray_pipeline.errors import PipelineError, ShardError
-from ray_pipeline.placement.cluster import ClusterSettings, connect
+from ray_pipeline.placement.cluster import ClusterSettings, connect, preparing_cpus
+from ray_pipeline.placement.obituary import obituary
 
 Payload = dict[str, Any]
 Prepare = Callable[[Payload], Payload]
 Work = Callable[[Payload], dict[str, Any]]
 MakeWorker = Callable[[str], Work]  # given the device
 logger = logging.getLogger(__name__)
+
+_PACKAGE: Final = str(Path(__file__).parents[1])
+_PREPARED_AHEAD: Final = 2  # shards being prepared for each worker
 
 
 def run_shards(shards: Sequence[Payload], prepare: Prepare, make_worker: MakeWorker, cluster: ClusterSettings) -> Iterator[dict[str, Any]]:
@@ -40,44 +48,53 @@ def run_shards(shards: Sequence[Payload], prepare: Prepare, make_worker: MakeWor
     if not shards:
         return
     connect(cluster)
-    _quiet()
-    records = _dataset(shards, prepare, make_worker, cluster)
+    _configure(cluster)
+    unfinished = {int(shard["shard"]) for shard in shards}
+    processes: dict[str, int] = {}
+    rows = iter(_dataset(shards, prepare, make_worker, cluster).iter_rows())
     try:
-        for row in records.iter_rows():
+        for row in rows:
             answer = json.loads(row["answer"])
             if "error" in answer:
                 raise ShardError(answer["error"])
+            _note_restart(processes, answer["placed"])
+            unfinished.discard(int(answer["shard"]))
             yield answer
     except ray.exceptions.RayError as problem:
-        raise ShardError(f"a worker died: {last_words(problem)}") from problem
+        raise ShardError(obituary(problem, sorted(unfinished))) from problem
+    finally:
+        rows.close()  # ends the actors now, not when the last traceback is forgotten
 
 
 def _dataset(shards: Sequence[Payload], prepare: Prepare, make_worker: MakeWorker, cluster: ClusterSettings) -> ray.data.Dataset:
-    restarts = {"max_restarts": cluster.max_restarts, "max_task_retries": cluster.max_restarts}
+    workers = min(cluster.workers, len(shards))
     descriptors = ray.data.from_items([dict(shard) for shard in shards], override_num_blocks=len(shards))
     with warnings.catch_warnings():
-        # Ray means to drop this argument, and offers no other bound on restarts: its default is to restart for ever
+        # Ray means to drop the arguments below that it does not name, and offers no other bound on restarts
         warnings.simplefilter("ignore", ray.util.annotations.RayDeprecationWarning)
-        return descriptors.map(_Prepared(prepare), num_cpus=0.5).map(
+        prepared = descriptors.map(
+            _Prepared(prepare),
+            compute=TaskPoolStrategy(size=_PREPARED_AHEAD * workers),
+            num_cpus=preparing_cpus(cluster),
+            max_retries=cluster.max_restarts,
+        )
+        return prepared.map(
             _Worker,
             fn_constructor_args=(make_worker, cluster),
-            compute=ActorPoolStrategy(size=min(cluster.workers, len(shards))),
+            compute=ActorPoolStrategy(size=workers),
             num_cpus=cluster.cpus_per_worker,
             num_gpus=cluster.gpus_per_worker or None,
-            ray_remote_args_fn=lambda: restarts,
+            max_restarts=cluster.max_restarts,
+            max_task_retries=cluster.max_restarts,
         )
 
 
-def last_words(problem: BaseException) -> str:
-    """The innermost cause of an error that Ray wrapped, in one line."""
-    seen: BaseException = problem
-    while True:
-        inner = getattr(seen, "cause", None) or seen.__cause__
-        if not isinstance(inner, BaseException) or inner is seen:
-            break
-        seen = inner
-    lines = [line.strip() for line in str(seen).splitlines() if line.strip()]
-    return f"{type(seen).__name__}: {lines[-1] if lines else 'no message'}"
+def _note_restart(processes: dict[str, int], placed: Mapping[str, Any]) -> None:
+    """Tell the user when an actor answers from another process than before."""
+    before = processes.get(placed["actor"], placed["pid"])
+    if before != placed["pid"]:
+        logger.warning("a worker died (process %d) and was started again (process %d)", before, placed["pid"])
+    processes[placed["actor"]] = placed["pid"]
 
 
 class _Prepared:
@@ -90,7 +107,7 @@ class _Prepared:
         try:
             return {"shard": shard["shard"], "error": "", **self.prepare(shard)}
         except Exception as problem:
-            return {"shard": shard["shard"], "error": _describe(shard, problem)}
+            return {"shard": shard["shard"], "error": _describe(f"preparing shard {shard['shard']}", problem)}
 
 
 class _Worker:
@@ -109,9 +126,10 @@ class _Worker:
         }
         self.failed_to_start = ""
         try:
-            self.work: Work = make_worker(cluster.torch_device())
+            self.placed["device"] = cluster.torch_device()
+            self.work: Work = make_worker(self.placed["device"])
         except Exception as problem:
-            self.failed_to_start = _describe({"shard": "start-up"}, problem)
+            self.failed_to_start = _describe("starting a worker", problem)
 
     def __call__(self, payload: Payload) -> Payload:
         error = self.failed_to_start or payload.pop("error")
@@ -119,23 +137,33 @@ class _Worker:
             try:
                 return {"answer": json.dumps({**self.work(payload), "placed": self.placed})}
             except Exception as problem:
-                error = _describe(payload, problem)
+                error = _describe(f"shard {payload['shard']}", problem)
         return {"answer": json.dumps({"error": error})}
 
 
-def _describe(shard: Mapping[str, Any], problem: Exception) -> str:
-    """What a user needs to know: their own error in its own words, ours with where it happened."""
+def _describe(doing: str, problem: Exception) -> str:
+    """What a user needs to know: their own error in its own words, any other with where it happened."""
     if isinstance(problem, PipelineError):
         return str(problem)
     frames = traceback.extract_tb(problem.__traceback__)
-    place = f" at {os.path.basename(frames[-1].filename)}:{frames[-1].lineno} in {frames[-1].name}" if frames else ""
-    return f"shard {shard['shard']}: {type(problem).__name__}: {problem}{place}"
+    ours = [frame for frame in frames if frame.filename.startswith(_PACKAGE)]
+    shown = dict.fromkeys(f"{Path(frame.filename).name}:{frame.lineno} in {frame.name}" for frame in (*frames[-1:], *ours[-1:]))
+    return f"{doing}: {type(problem).__name__}: {problem} at {', called from '.join(shown)}"
 
 
-def _quiet() -> None:
-    """Ray Data's own bars and plans say nothing about shards; our progress line does."""
+def _configure(cluster: ClusterSettings) -> None:
+    """Bound the deaths during start-up too, and keep Ray Data's own bars, plans and stack traces off the screen: they say
+    nothing about shards, our progress line does, and our error tells the cause. Its log files keep them."""
     context = DataContext.get_current()
+    context.max_consecutive_actor_init_deaths = cluster.max_restarts
     context.enable_progress_bars = False
     context.print_on_execution_start = False
     logging.getLogger("ray.data").setLevel(logging.WARNING)
+    for handler in logging.getLogger("ray.data").handlers:
+        if isinstance(handler, logging.StreamHandler):
+            handler.addFilter(_worth_showing)
     logging.getLogger("ray.data._internal.progress").setLevel(logging.ERROR)
+
+
+def _worth_showing(record: logging.LogRecord) -> bool:
+    return record.levelno < logging.ERROR and not record.exc_info

@@ -96,7 +96,6 @@ class EmbedShard:
         tokens = Tokens(np.asarray(payload["ids"]), np.asarray(payload["offsets"]), payload["truncated"])
         vectors = self.embedder.encode(tokens, self.plan.settings.token_budget, self.plan.settings.max_rows)
         keys = json.loads(payload["keys"])
-        _refuse_bad_vectors(vectors, keys)
         table = vectors_table(keys, vectors, self.plan.settings.dtype)
         counts = {"rows": len(tokens), "tokens": int(tokens.offsets[-1]), "truncated": tokens.truncated, "empty": payload["empty"]}
         extra = {"counts": counts, "dim": vectors.shape[1], "started": started, "ended": time.time()}
@@ -104,9 +103,12 @@ class EmbedShard:
 
 
 def vectors_table(keys: list[str], vectors: NDArray[np.float32], dtype: str) -> pa.Table:
-    """Ids beside their vectors, in the vectors schema."""
+    """Ids beside their vectors, in the vectors schema; refuses what is not finite as it would be stored."""
     schema = vectors_schema(vectors.shape[1], dtype)
-    flat = pa.array(vectors.astype(np.dtype(dtype)).reshape(-1))
+    with np.errstate(over="ignore"):  # float16 ends at 65,504: what lies beyond is refused below, by its id
+        stored = vectors.astype(np.dtype(dtype))
+    _refuse_bad_vectors(stored, keys)
+    flat = pa.array(stored.reshape(-1))
     column = pa.FixedSizeListArray.from_arrays(flat, vectors.shape[1])
     return pa.table([pa.array(keys, pa.string()), column.cast(schema.field("vector").type)], schema=schema)
 
@@ -115,7 +117,8 @@ def _refuse_bad_vectors(vectors: NDArray[np.float32], keys: list[str]) -> None:
     bad = np.flatnonzero(~np.isfinite(vectors).all(axis=1))
     if len(bad):
         raise ModelError(
-            f"{len(bad)} vectors are NaN or infinite, the first for id {keys[bad[0]]!r}; try model.precision=fp32 or bf16, or check the model's weights"
+            f"{len(bad)} vectors are NaN or infinite in {vectors.dtype}, the first for id {keys[bad[0]]!r}; "
+            "try model.precision=fp32 or bf16, embed.dtype=float32, or check the model's weights"
         )
 
 

@@ -106,7 +106,7 @@ def build_index(docs: NDArray[np.float32], settings: IndexSearch) -> Any:
             index.train(docs[np.sort(sample)])
         index.add(docs)
         if settings.parameters:
-            faiss.ParameterSpace().set_index_parameters(index, settings.parameters)
+            faiss.ParameterSpace().set_index_parameters(index, settings.parameters)  # type: ignore[arg-type]  # their stub: one int
     except RuntimeError as problem:
         said = str(problem).splitlines()[0]
         raise DataError(

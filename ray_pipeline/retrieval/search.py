@@ -15,6 +15,7 @@ exactly: right, but as slow as scoring every pair in float64.
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -52,7 +53,9 @@ def planned_bytes(queries: int, dim: int, block_rows: int, k: int) -> int:
 
 
 def _matrix(vectors: Vectors, what: str) -> Tensor:
-    given = torch.from_numpy(vectors) if isinstance(vectors, np.ndarray) else vectors
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="The given NumPy array is not writable")  # Arrow's are not, and nothing here writes
+        given = torch.from_numpy(vectors) if isinstance(vectors, np.ndarray) else vectors
     if given.ndim != 2 or given.shape[1] < 1 or given.dtype not in (torch.float16, torch.bfloat16, torch.float32):
         raise DataError(f"{what} vectors must be a float32 or float16 matrix, not {given.dtype} of shape {tuple(given.shape)}")
     return given

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from ray_pipeline.artifacts import Artifact, parquet_bytes, read_parquet, write_shard
 from ray_pipeline.config import Settings, identity, placement
 from ray_pipeline.data.rows import Rows, vectors_of
-from ray_pipeline.ranking import Ranking
+from ray_pipeline.ranking import PAD_DOC, Ranking
 from ray_pipeline.retrieval.bm25 import K1, B
 from ray_pipeline.retrieval.exclusion import Exclusion
 from ray_pipeline.retrieval.product import Kernel
@@ -44,6 +44,8 @@ class LexicalSearch(Settings):
     k: int = identity(1000, "documents a query", ge=1)
     k1: float = identity(K1, "how soon more of the same word stops counting", ge=0)
     b: float = identity(B, "how much a document's length counts", ge=0, le=1)
+    exclude_self: bool = identity(False, "a query never finds the document with its own id (statements searching statements)")
+    exclude_positives: bool = identity(False, "known positives are left out (what else is near?)")
     query_block: int = identity(2048, "queries a unit of work", ge=1)
 
 
@@ -85,7 +87,7 @@ class SearchShard:
             np.asarray(payload["vectors"]),
             self.plan.settings.k,
             query_rows=rows,
-            exclude=None if self.plan.excluded is None else _of_queries(self.plan.excluded, rows),
+            exclude=None if self.plan.excluded is None else excluded_for(self.plan.excluded, payload["start"], payload["stop"]),
             kernel=self.plan.settings.kernel,
             device=self.device,
         )
@@ -109,8 +111,8 @@ def units(queries: int, docs: int, settings: DenseSearch) -> list[dict[str, int]
 
 
 def merged(artifact: Location, records: list[dict[str, Any]], k: int) -> Ranking:
-    """The ranking of one block from the records of its parts."""
-    return merge([Ranking.from_table(read_parquet(artifact / record["file"]["path"])) for record in records], k)
+    """The ranking of one block from the records of its parts, two of them in memory at a time."""
+    return merge((Ranking.from_table(read_parquet(artifact / record["file"]["path"])) for record in records), k)
 
 
 def ranking_of(artifact: Artifact) -> Ranking:
@@ -118,7 +120,25 @@ def ranking_of(artifact: Artifact) -> Ranking:
     return Ranking.from_table(artifact.table("ranking/"))
 
 
-def _of_queries(exclusion: Exclusion, rows: NDArray[np.int64]) -> Exclusion:
-    first, last = int(rows[0]), int(rows[-1]) + 1
-    low, high = exclusion.indptr[first], exclusion.indptr[last]
-    return Exclusion(exclusion.indptr[first : last + 1] - low, exclusion.docs[low:high])
+def teacher_scores(artifact: Artifact, width: int) -> NDArray[np.float32] | None:
+    """The teacher's scores beside a ranking's, NaN where it gave none; None where no teacher scored it."""
+    column = artifact.table("ranking/").column("teacher_scores")
+    if column.null_count == len(column):
+        return None
+    rows = [[] if row is None else row for row in column.to_pylist()]
+    return np.array([[*(np.nan if score is None else score for score in row), *[np.nan] * (width - len(row))] for row in rows], dtype=np.float32)
+
+
+def excluded_for(exclusion: Exclusion, start: int, stop: int) -> Exclusion:
+    """What is excluded for the queries start..stop-1."""
+    low, high = exclusion.indptr[start], exclusion.indptr[stop]
+    return Exclusion(exclusion.indptr[start : stop + 1] - low, exclusion.docs[low:high])
+
+
+def without_excluded(ranking: Ranking, excluded: Exclusion, k: int) -> Ranking:
+    """The first k documents of each row that are not excluded; row i of both is the same query."""
+    pairs = ranking.docs + (np.arange(len(ranking.docs), dtype=np.int64) << 32)  # a document row fits 32 bits
+    gone = np.isin(pairs, excluded.docs + (excluded.queries() << 32))
+    docs, scores = np.where(gone, PAD_DOC, ranking.docs), np.where(gone, np.float32(-np.inf), ranking.scores)
+    order = np.argsort(docs == PAD_DOC, axis=1, kind="stable")[:, :k]
+    return Ranking(ranking.queries, np.take_along_axis(docs, order, axis=1), np.take_along_axis(scores, order, axis=1))

@@ -75,7 +75,9 @@ class IclPrompt(Settings):
     def wrap(self, side: Side) -> Wrapped:
         if side == "document":
             return Wrapped("", "")
-        shown = [f"<instruct>{self.task if one.task is None else one.task}\n<query>{one.query}\n<response>{one.response}\n\n" for one in self.examples]
+        shown = [
+            f"<instruct>{self.task if one.task is None else one.task}\n<query>{one.query}\n<response>{one.response}\n\n" for one in self.examples
+        ]
         return Wrapped("".join(shown) + f"<instruct>{self.task}\n<query>", "\n<response>")
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import inspect
 import subprocess
 import sys
 from pathlib import Path
@@ -14,17 +15,11 @@ from ray_pipeline.errors import DataError
 
 
 def test_every_format_takes_a_path_and_named_options_with_defaults() -> None:
-    assert sorted(READERS) == ["beir", "eedi", "flag_embedding", "parquet", "statements", "table", "trec", "tuples"]
-    assert {name: reader_options(name) for name in READERS} == {
-        "beir": ("qrels_split",),
-        "eedi": ("query_template",),
-        "flag_embedding": (),
-        "parquet": (),
-        "statements": ("columns", "split"),
-        "table": ("columns", "split"),
-        "trec": (),
-        "tuples": ("split",),
-    }
+    for name, reader in READERS.items():
+        path, *options = inspect.signature(reader).parameters.values()
+        assert path.default is inspect.Parameter.empty, name
+        assert all(option.kind is inspect.Parameter.KEYWORD_ONLY and option.default is not inspect.Parameter.empty for option in options), name
+    assert reader_options("table") == ("columns", "split")
 
 
 def test_options_reach_the_reader(tmp_path: Path) -> None:

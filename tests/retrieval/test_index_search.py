@@ -34,7 +34,8 @@ def run(folder: Path, queries: np.ndarray, docs: np.ndarray, settings: IndexSear
     plan = MakeIndexShard(stored(folder, "q", queries), stored(folder, "d", docs), settings, str(folder), "attempts/a")
     starts = range(0, len(docs), settings.part_rows)
     records = [
-        IndexShard(plan, "cpu")({"shard": part, "start": start, "stop": min(start + settings.part_rows, len(docs))}) for part, start in enumerate(starts)
+        IndexShard(plan, "cpu")({"shard": part, "start": start, "stop": min(start + settings.part_rows, len(docs))})
+        for part, start in enumerate(starts)
     ]
     place = Location.of(str(folder))
     found = merge([Ranking.from_table(read_parquet(place / record["file"]["path"])) for record in records], settings.k)
@@ -61,7 +62,11 @@ def test_a_coarse_index_misses_documents_and_says_how_many(tmp_path: Path) -> No
     truly = np.mean([np.isin(oracle.docs[row], found.docs[row]).mean() for row in range(60)])
     assert 0.05 < truly < 0.9
     assert recall(found, exact) == pytest.approx(truly)
-    known = {(query, doc): score for query in range(60) for doc, score in zip(range(2000), queries[query].astype(np.float64) @ docs.T.astype(np.float64), strict=True)}
+    known = {
+        (query, doc): score
+        for query in range(60)
+        for doc, score in zip(range(2000), queries[query].astype(np.float64) @ docs.T.astype(np.float64), strict=True)
+    }
     held = found.docs >= 0
     assert all(abs(known[(row, found.docs[row, at])] - found.scores[row, at]) < 1e-6 for row, at in zip(*np.nonzero(held), strict=True))
 
