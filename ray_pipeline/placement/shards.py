@@ -74,7 +74,7 @@ def _dataset(shards: Sequence[Payload], prepare: Prepare, make_worker: MakeWorke
         warnings.simplefilter("ignore", ray.util.annotations.RayDeprecationWarning)
         prepared = descriptors.map(
             _Prepared(prepare),
-            compute=TaskPoolStrategy(size=_PREPARED_AHEAD * workers),
+            compute=TaskPoolStrategy(size=min(_PREPARED_AHEAD * workers, len(shards))),
             num_cpus=preparing_cpus(cluster),
             max_retries=cluster.max_restarts,
         )
@@ -148,7 +148,7 @@ def _describe(doing: str, problem: Exception) -> str:
     frames = traceback.extract_tb(problem.__traceback__)
     ours = [frame for frame in frames if frame.filename.startswith(_PACKAGE)]
     shown = dict.fromkeys(f"{Path(frame.filename).name}:{frame.lineno} in {frame.name}" for frame in (*frames[-1:], *ours[-1:]))
-    return f"{doing}: {type(problem).__name__}: {problem} at {', called from '.join(shown)}"
+    return f"{doing}: {type(problem).__name__}: {problem}" + (f" at {', called from '.join(shown)}" if shown else "")
 
 
 def _configure(cluster: ClusterSettings) -> None:

@@ -53,7 +53,8 @@ def _scored_texts(
     kind = GROUPS.field(field).type
     rows = pa.array(docs)
     columns = [_one(corpus.column(name).take(rows)) for name in ("doc_id", "text")]
-    columns.append(pa.nulls(len(docs), pa.float32()) if scores is None else pa.array(scores, pa.float32()))
+    # a positive that the ranking does not hold has no score (NaN): unknown, not a number
+    columns.append(pa.nulls(len(docs), pa.float32()) if scores is None else pa.array(scores, pa.float32(), mask=np.isnan(scores)))
     members = pa.StructArray.from_arrays(columns, fields=list(kind.value_type))
     offsets = pa.array(np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32))
     return pa.ListArray.from_arrays(offsets, members, type=kind)
