@@ -11,7 +11,7 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 
-from ray_pipeline.artifacts import Workspace, childless
+from ray_pipeline.artifacts import MANIFEST, Workspace, childless
 from ray_pipeline.errors import ArtifactError, PipelineError
 from ray_pipeline.storage import Location
 
@@ -55,6 +55,13 @@ def _newest(folder: Location) -> float:
     return max((stamp.timestamp() for stamp in times if stamp is not None), default=0.0)
 
 
+def delete(folder: Location) -> None:
+    """The manifest first: a delete that breaks off must not leave a published artifact without its files."""
+    if (folder / MANIFEST).exists():
+        (folder / MANIFEST).delete()
+    folder.delete()
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m jobs.prune", description=__doc__)
     parser.add_argument("--workspace", default="outputs", help="default: outputs")
@@ -71,7 +78,7 @@ def main() -> None:
             total += size
             print(f"{size / 1e6:10.1f} MB  {folder.uri}  ({why})")
             if arguments.delete:
-                folder.delete()
+                delete(folder)
     except PipelineError as problem:
         sys.exit(f"error: {problem}")
     verb = "deleted" if arguments.delete else "would be deleted; run again with --delete"

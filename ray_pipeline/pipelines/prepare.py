@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import posixpath
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
@@ -101,10 +102,11 @@ def raw_input(path: str) -> Input:
     place = Location.of(path)
     if not place.exists():
         raise DataError(f"data.path={path}: nothing is there (looked at {place.uri})")
-    files = sorted(place.files(), key=lambda entry: entry[0].uri) or [(place, 0)]
+    base = place.open()[1]
+    names = {posixpath.relpath(file.open()[1], base): file for file, _ in place.files()} or {"": place}
     digest = hashlib.sha256()
-    for file, _ in files:
-        digest.update(f"{file.uri.removeprefix(place.uri)}\0{file.sha256()[0]}\n".encode())
+    for name in sorted(names):  # names within the folder: how its path is spelled does not count
+        digest.update(f"{name}\0{names[name].sha256()[0]}\n".encode())
     return Input(digest.hexdigest(), place.uri, "file")
 
 

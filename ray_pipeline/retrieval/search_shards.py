@@ -137,7 +137,7 @@ def excluded_for(exclusion: Exclusion, start: int, stop: int) -> Exclusion:
 
 def without_excluded(ranking: Ranking, excluded: Exclusion, k: int) -> Ranking:
     """The first k documents of each row that are not excluded; row i of both is the same query."""
-    pairs = ranking.docs + (np.arange(len(ranking.docs), dtype=np.int64) << 32)  # a document row fits 32 bits
+    pairs = ranking.docs + (np.arange(len(ranking.docs), dtype=np.int64)[:, None] << 32)  # a document row fits 32 bits
     gone = np.isin(pairs, excluded.docs + (excluded.queries() << 32))
     docs, scores = np.where(gone, PAD_DOC, ranking.docs), np.where(gone, np.float32(-np.inf), ranking.scores)
     order = np.argsort(docs == PAD_DOC, axis=1, kind="stable")[:, :k]

@@ -176,7 +176,7 @@ def test_the_report_holds_what_evaluate_ranking_says(first: tuple[Run, Retrieved
     settings = EvaluateSettings(ks=(100, 1, 25, 1000))
     report = evaluate(run, found, settings_of(), settings, "python -m jobs.evaluate")
     ranking, qrels = ranking_of(found.ranking), split_qrels(found.data, "eval")
-    truth = evaluate_ranking(ranking.docs, qrels, ks=(1, 25, 100), scores=ranking.scores)
+    truth = evaluate_ranking(ranking, qrels, (1, 25, 100))
     assert report.metrics["means"] == pytest.approx(truth.means, abs=1e-12)
     assert not any(name.endswith("@1000") for name in report.metrics["means"])  # the lists are 100 deep
     told = from_json(report.file("report.json").read().decode(), "report.json")
