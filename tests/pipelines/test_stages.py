@@ -259,8 +259,8 @@ def test_a_given_ranking_must_be_of_the_same_queries_and_documents(
 
 def write_statements(folder: Path) -> Path:
     lines = [
-        json.dumps({"id": f"s{paper}{place}", "paper_id": f"p{paper}", "kind": "lemma", "text": f"lemma {place} of paper {paper} on graph number {paper}"})
-        for paper in range(6)
+        json.dumps({"id": f"s{paper}{place}", "paper_id": f"p{paper}", "kind": "lemma", "text": f"lemma {place} on {topic}"})
+        for paper, topic in enumerate(("trees", "groups", "rings", "fields", "knots", "sheaves"))
         for place in range(4)
     ]
     path = folder / "statements.jsonl"
@@ -284,7 +284,7 @@ def test_statements_never_find_themselves_neither_by_vectors_nor_by_words(
     words = ranking_of(baseline)
     assert all(query not in {ids[doc] for doc in row if doc >= 0} for query, row in zip(queries, words.docs, strict=True))
     assert words.docs.shape[1] <= 23
-    assert report.metrics["baselines"]["BM25"]["precision@3"] == pytest.approx(1.0)  # the paper's number tells its statements
+    assert report.metrics["baselines"]["BM25"]["precision@3"] == pytest.approx(1.0)  # the topic tells the paper's statements
     near = retrieve(run, search_words_only(settings_of(data=data), exclude_self=True, exclude_positives=True)).ranking
     papers = {name: name[1] for name in ids}
     found_papers = [{papers[ids[doc]] for doc in row if doc >= 0} for row in ranking_of(near).docs]
