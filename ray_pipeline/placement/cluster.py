@@ -12,6 +12,7 @@ from __future__ import annotations
 import logging
 import os
 import signal
+import socket
 import sys
 import time
 from collections.abc import Iterator
@@ -26,6 +27,8 @@ from ray_pipeline.errors import SettingsError
 
 logger = logging.getLogger(__name__)
 
+_PATIENCE_S: Final = 20.0
+_KNOCK_S: Final = 10.0  # how long an address may take to answer at all
 _PREPARING_CPUS: Final = 0.5  # what a task that prepares a shard holds, where the workers leave so much
 
 
@@ -84,12 +87,11 @@ def _start(settings: ClusterSettings) -> None:
     logging.getLogger("ray._private.authentication.authentication_token_setup").setLevel(logging.ERROR)
     address = settings.address or os.environ.get("RAY_ADDRESS")
     started = time.monotonic()
-    with _own_stop_signal():
+    with _own_stop_signal(), _native_stderr_closed():
         if address:
             _join(address)
         else:
-            with _native_stderr_closed():
-                _start_embedded(settings)
+            _start_embedded(settings)
     resources = ray.cluster_resources()
     logger.info(
         "Ray %s: %g CPUs, %g GPUs, %d node(s), ready in %.1f s",
@@ -102,9 +104,12 @@ def _start(settings: ClusterSettings) -> None:
 
 
 def _join(address: str) -> None:
+    host, _, port = address.removeprefix("ray://").rpartition(":")
     try:
+        if port.isdigit():  # Ray itself asks a dead address again for minutes
+            socket.create_connection((host.strip("[]"), int(port)), timeout=_KNOCK_S).close()
         ray.init(address=address, log_to_driver=False, logging_level=logging.WARNING)
-    except (ConnectionError, RuntimeError, ValueError) as problem:
+    except (OSError, RuntimeError, ValueError) as problem:
         cause = next((line for line in str(problem).splitlines() if line.strip()), type(problem).__name__)
         raise SettingsError(f"cluster.address (or RAY_ADDRESS) {address!r}: no Ray cluster answers there: {cause}") from problem
 
