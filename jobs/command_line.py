@@ -12,7 +12,8 @@ import logging
 import os
 import shlex
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -26,7 +27,7 @@ from ray_pipeline.config import Described, Settings, describe, parse, placement,
 from ray_pipeline.errors import PipelineError, SettingsError
 from ray_pipeline.pipelines.stage import Run
 from ray_pipeline.placement.cluster import ClusterSettings
-from ray_pipeline.run_records import Stopped, recorded
+from ray_pipeline.run_records import RunRecord, Stopped, recorded
 
 CONFIGS = Path(__file__).parent.parent / "configs"
 J = TypeVar("J", bound="JobSettings")
@@ -98,7 +99,7 @@ def run_job(job: str, kind: type[J], body: Callable[[J, Run], None], arguments: 
             logger.warning(
                 "workspace=%s lies in the upload of a submitted job, which Ray deletes; give an absolute path or a URI", settings.workspace
             )
-        with recorded(place.root, job, settings.model_dump(mode="json")) as record:
+        with _started(place, job, settings) as record:
             run = Run(place, settings.cluster, settings.force)
             try:
                 body(settings, run)
@@ -111,6 +112,17 @@ def run_job(job: str, kind: type[J], body: Callable[[J, Run], None], arguments: 
         print("\nstopped; run the same command again to continue from the finished shards", file=sys.stderr)
         return 130
     return 0
+
+
+@contextmanager
+def _started(place: Workspace, job: str, settings: JobSettings) -> Iterator[RunRecord]:
+    """The record of this run; the first thing written, so here a workspace that cannot be written to shows."""
+    with ExitStack() as stack:
+        try:
+            record = stack.enter_context(recorded(place.root, job, settings.model_dump(mode="json")))
+        except OSError as problem:
+            raise SettingsError(f"workspace={settings.workspace}: nothing can be written there: {problem}") from problem
+        yield record
 
 
 def command_run(job: str) -> str:

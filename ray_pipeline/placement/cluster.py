@@ -27,7 +27,6 @@ from ray_pipeline.errors import SettingsError
 
 logger = logging.getLogger(__name__)
 
-_PATIENCE_S: Final = 20.0
 _KNOCK_S: Final = 10.0  # how long an address may take to answer at all
 _PREPARING_CPUS: Final = 0.5  # what a task that prepares a shard holds, where the workers leave so much
 

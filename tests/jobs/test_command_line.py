@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import importlib
 import json
+import logging
 import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -31,6 +32,17 @@ from ray_pipeline.run_records import Stopped
 ROOT = Path(__file__).parents[2]
 COMPUTING = {"embed": EmbedJob, "search": SearchJob, "mine": MineJob, "evaluate": EvaluateJob, "pipeline": PipelineJob}
 WORDS = ("search.method=bm25", "data.rows=300", "search.k=100")  # a job that needs no model and no Ray
+
+
+@pytest.fixture(autouse=True)
+def _logging_as_before() -> Iterator[None]:
+    """Jobs send logging to the stderr of their start, which here is gone after each test."""
+    root, ours = logging.getLogger(), [logging.getLogger(name) for name in ("ray_pipeline", "jobs")]
+    handlers, levels = root.handlers[:], [one.level for one in (root, *ours)]
+    yield
+    root.handlers[:] = handlers
+    for one, level in zip((root, *ours), levels, strict=True):
+        one.setLevel(level)
 
 
 def test_the_list_names_every_job_with_one_line(capsys: pytest.CaptureFixture[str]) -> None:
@@ -125,6 +137,12 @@ def test_an_address_where_no_cluster_is_ends_in_words(tmp_path: Path) -> None:
     assert ran.returncode == 1
     assert "error: cluster.address (or RAY_ADDRESS) '127.0.0.1:1': no Ray cluster answers there" in ran.stderr
     assert "Traceback" not in ran.stderr
+
+
+def test_a_workspace_that_cannot_be_written_is_refused_in_words(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "file").touch()
+    assert run_job("search", SearchJob, search, [*WORDS, f"workspace={tmp_path / 'file' / 'below'}"]) == 1
+    assert "below: nothing can be written there" in capsys.readouterr().err
 
 
 @pytest.fixture
@@ -303,3 +321,15 @@ def test_settings_errors_are_pipeline_errors() -> None:
 def test_started_records_are_plain_json(searched: Workspace) -> None:
     (run,) = (searched.root / "runs").children()
     assert json.loads((run / "started.json").read())["settings"]["cluster"]["workers"] == 1
+
+
+@pytest.mark.skipif(not (ROOT / "../shared/data/eedi").is_dir(), reason="the Eedi files are not beside this checkout")
+def test_the_eedi_questions_are_measured_by_words(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    arguments = ["data=eedi", "search.method=bm25", "search.k=100", "evaluate.baseline=none", f"workspace={tmp_path}"]
+    assert run_job("evaluate", EvaluateJob, evaluate, arguments) == 0
+    told = capsys.readouterr()
+    assert ">>> Seen LB: " in told.out or "map@25" in told.out
+    assert "measured at k up to 100, not at 1000" in told.err
+    means = next(one for one in Workspace.at(str(tmp_path)).artifacts() if one.stage == "evaluation").metrics["means"]
+    assert 0.2 < means["recall@25"] < 0.6

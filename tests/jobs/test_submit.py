@@ -104,15 +104,11 @@ def test_a_submitted_job_makes_the_artifact_that_a_local_run_makes(
     assert sum(path.stat().st_size for path in upload.rglob("*") if path.is_file()) < LARGEST_UPLOAD
 
 
-def test_a_submitted_job_that_fails_says_why_and_fails(head: Head, tmp_path: Path) -> None:
-    ran = submit(head, "jobs.embed", f"workspace={tmp_path}", "data.rows=300", "cluster.workers=40")
+def test_a_submitted_job_that_fails_says_why_and_fails_and_warns_of_a_workspace_inside_the_upload(head: Head) -> None:
+    ran = submit(head, "jobs.embed", "data.rows=300", "cluster.workers=40")
     said = ran.stdout + ran.stderr
     assert ran.returncode == 1
     assert "error: cluster: 40 workers of 1 CPU each, but there is room for 2 (nodes have 2 CPU, 0 GPU)" in said
     assert "failed" in said
     assert "Traceback" not in said
-
-
-def test_a_workspace_inside_the_upload_is_warned_of(head: Head) -> None:
-    said = submit(head, "jobs.search", "data.rows=300", "search.method=bm25").stdout
     assert "workspace=outputs lies in the upload of a submitted job, which Ray deletes" in said

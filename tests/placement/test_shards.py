@@ -92,7 +92,7 @@ def test_every_record_arrives_and_four_workers_hold_four_gpus(ray_session: Clust
 
 
 def test_workers_that_hold_every_cpu_do_not_starve_the_preparing(ray_session: ClusterSettings) -> None:
-    assert len(run(Prepare(), Make(), ray_session.model_copy(update={"workers": 2, "cpus_per_worker": 1.0}))) == 6
+    assert len(run(Prepare(), Make(), ray_session.model_copy(update={"workers": 2, "cpus_per_worker": 1.0}), shards=3)) == 3
 
 
 def test_no_shards_need_no_ray() -> None:
