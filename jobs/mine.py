@@ -14,7 +14,7 @@ class MineJob(JobSettings, RetrievalSettings):
 
 
 def mine(settings: MineJob, run: Run) -> None:
-    groups = mine_groups(run, retrieve(run, settings, depth=settings.mining.rules.depth), settings.mining)
+    groups = mine_groups(run, retrieve(run, settings, depth=settings.mining.depth), settings.mining)
     print(groups.metrics["audit"])
     print(f"{groups.manifest['rows']:,} groups: {groups.location.uri}")
     print(f"audit: {groups.file('audit.md').uri}")

@@ -28,7 +28,7 @@ def pipeline(settings: PipelineJob, run: Run) -> None:
     for goal in settings.goals:
         if goal == "mine":
             training = settings.model_copy(update={"split": "train"})
-            groups = mine_groups(run, retrieve(run, training, depth=settings.mining.rules.depth), settings.mining)
+            groups = mine_groups(run, retrieve(run, training, depth=settings.mining.depth), settings.mining)
             print(f"mined: {groups.metrics['audit']}\naudit: {groups.file('audit.md').uri}")
         else:
             report = evaluate(run, retrieve(run, settings), settings, settings.evaluate, command_run("pipeline"))

@@ -11,7 +11,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from ray_pipeline.artifacts import Artifact, Attempt
-from ray_pipeline.config import Settings, identity, section
+from ray_pipeline.config import identity
 from ray_pipeline.data.columns import titled_text
 from ray_pipeline.data.flag_embedding import write_flag_embedding
 from ray_pipeline.data.rows import Rows, vectors_of
@@ -32,10 +32,9 @@ ALGORITHM = 1
 Export = Literal["flag_embedding", "triplets"]
 
 
-class MiningSettings(Settings):
+class MiningSettings(MiningRules):
     """Which negatives, and in what forms they are written besides the groups table."""
 
-    rules: MiningRules = section(MiningRules(), "which candidates may become negatives, and how many")
     same_text: bool = identity(True, "drop a candidate whose normalised text is that of a positive or of the query")
     export: tuple[Export, ...] = identity(("flag_embedding", "triplets"), "further formats to write")
 
@@ -45,7 +44,7 @@ def mine_groups(run: Run, found: Retrieved, settings: MiningSettings) -> Artifac
     inputs = {"ranking": found.ranking.as_input(), "data": found.data.artifact.as_input()}
     if found.corpus is not None and found.queries is not None:
         inputs |= {"corpus": found.corpus.as_input(), "queries": found.queries.as_input()}
-    _deep_enough(found, settings.rules)
+    _deep_enough(found, settings)
     stage = Stage("groups", ALGORITHM, {"mining": settings}, inputs, {"split": found.split})
 
     def build(attempt: Attempt, finished: Mapping[int, Mapping[str, Any]]) -> Outcome:
@@ -62,7 +61,7 @@ def mine_groups(run: Run, found: Retrieved, settings: MiningSettings) -> Artifac
         teacher = teacher_scores(found.ranking, ranking.docs.shape[1])
         mined = mine(
             labelled,
-            settings.rules,
+            settings,
             queries.column("query_id"),
             positives,
             doc_hashes=doc_hashes,
@@ -84,7 +83,7 @@ def _deep_enough(found: Retrieved, rules: MiningRules) -> None:
     """Refuse rules that look deeper than the ranking goes, unless it already holds the whole corpus."""
     asked = found.ranking.manifest["settings"].get("search", {}).get("k")
     if asked is not None and asked < rules.depth and asked < len(found.data.corpus()):
-        raise SettingsError(f"mining.rules look at ranks up to {rules.depth}, the ranking holds {asked}; set search.k={rules.depth} or more")
+        raise SettingsError(f"mining looks at ranks up to {rules.depth}, the ranking holds {asked}; set search.k={rules.depth} or more")
 
 
 def _export(attempt: Attempt, groups: pa.Table, settings: MiningSettings) -> None:
@@ -92,7 +91,7 @@ def _export(attempt: Attempt, groups: pa.Table, settings: MiningSettings) -> Non
         write_flag_embedding(groups, attempt.reserve("flag_embedding.jsonl").uri)
         attempt.add("flag_embedding.jsonl", groups.num_rows)
     if "triplets" in settings.export:
-        write_triplets(groups, attempt.reserve("triplets.jsonl").uri, settings.rules.negatives)
+        write_triplets(groups, attempt.reserve("triplets.jsonl").uri, settings.negatives)
         attempt.add("triplets.jsonl")
 
 

@@ -78,7 +78,7 @@ def test_every_choice_of_every_group_is_valid() -> None:
         needed = ["data.path=somewhere"] if group == "data" and "???" in path.read_text() else []
         parse(PipelineJob, settings_from("pipeline", [f"{group}={path.stem}", *needed]))
     assert {path.stem for path in CONFIGS.glob("*.yaml")} == set(COMPUTING)
-    assert {path.parent.name for path in CONFIGS.glob("*/*.yaml")} == {"model", "data", "cluster", "experiment"}
+    assert {path.parent.name for path in CONFIGS.glob("*/*.yaml")} == {"model", "data", "method", "cluster", "experiment"}
 
 
 @pytest.mark.parametrize(
@@ -93,7 +93,7 @@ def test_every_choice_of_every_group_is_valid() -> None:
         (["cluster=cluster", "cluster.cpus=2"], "cluster: cpus size the embedded Ray; the cluster at address=auto has its own"),
         (["search.method=bm52"], "search.method: no such choice 'bm52'; did you mean 'bm25'?"),
         (["search.method=bm25", "search.kernel=fp32"], "search.kernel: no such setting"),
-        (["mining.rules.range=[9,2]"], "range=(9, 2) needs 0 <= lo < hi"),
+        (["mining.range=[9,2]"], "range=(9, 2) needs 0 <= lo < hi"),
         (["evaluate.ks=[]"], "evaluate.ks: []: give at least one k"),
         (["log=loud"], "log: Input should be 'debug', 'info' or 'warning'"),
         (["model=nope"], "model=nope: no such file in configs/model; there are bge_en_icl, e5_base, minilm,"),
@@ -188,17 +188,14 @@ def test_run_records_tell_of_finished_failed_and_stopped_runs(searched: Workspac
 
 
 def test_the_pipeline_prints_what_became_of_every_stage(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    arguments = [*WORDS, f"workspace={tmp_path}", "mining.rules.range=[2,60]", "evaluate.ks=[1,25]"]
+    arguments = [*WORDS, f"workspace={tmp_path}", "mining.range=[2,60]", "evaluate.ks=[1,25]"]
     monkeypatch.setattr(sys, "argv", ["pipeline", *arguments])
     assert run_job("pipeline", PipelineJob, pipeline, arguments) == 0
     out = capsys.readouterr().out
     assert "5 of 5 stages computed, 0 already done" in out
     assert "report: " in out
     report = Path(out.rsplit("report: ", 1)[1].strip())
-    assert (
-        f"python -m jobs.pipeline search.method=bm25 data.rows=300 search.k=100 workspace={tmp_path} 'mining.rules.range=[2,60]'"
-        in report.read_text()
-    )
+    assert f"python -m jobs.pipeline search.method=bm25 data.rows=300 search.k=100 workspace={tmp_path} 'mining.range=[2,60]'" in report.read_text()
     assert run_job("pipeline", PipelineJob, pipeline, arguments) == 0
     assert "0 of 5 stages computed, 5 already done" in capsys.readouterr().out
 

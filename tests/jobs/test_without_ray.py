@@ -74,7 +74,7 @@ def test_a_run_file_is_measured_like_the_ranking_it_was_written_from(run: Run, t
 
 def test_mining_refuses_a_ranking_that_is_too_shallow(run: Run) -> None:
     shallow = settings(search={"k": 50}, split="train")
-    with pytest.raises(SettingsError, match="look at ranks up to 200, the ranking holds 50; set search.k=200"):
+    with pytest.raises(SettingsError, match="looks at ranks up to 200, the ranking holds 50; set search.k=200"):
         mine_groups(run, retrieve(run, shallow), MiningSettings())
     deep = settings(search={"k": 200}, split="train")
     groups = mine_groups(run, retrieve(run, deep), MiningSettings())

@@ -25,7 +25,7 @@ from ray_pipeline.reports.retrieval import from_json
 from ray_pipeline.retrieval.search_shards import ranking_of
 
 NO_ROOM = ClusterSettings(workers=500)  # whoever asks Ray for this is refused
-RULES = MiningSettings.model_validate_json('{"rules": {"range": [2, 60], "negatives": 5}}')
+RULES = MiningSettings.model_validate_json('{"range": [2, 60], "negatives": 5}')
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +56,7 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
 def first(workspace: Workspace, ray_session: ClusterSettings, settings_of: Callable[..., RetrievalSettings]) -> tuple[Run, Retrieved, Artifact]:
     """The chain up to mined groups, computed once by one worker."""
     run = Run(workspace, ray_session)
-    found = retrieve(run, settings_of(), depth=RULES.rules.depth)
+    found = retrieve(run, settings_of(), depth=RULES.depth)
     return run, found, mine_groups(run, found, RULES)
 
 
@@ -224,7 +224,7 @@ def test_mining_deeper_than_the_search_is_refused_before_anything_is_embedded(
 ) -> None:
     run = Run(first[0].workspace, NO_ROOM)
     with pytest.raises(SettingsError, match="set search.k=200 or more"):
-        retrieve(run, settings_of(embed__shard_rows=200), depth=MiningSettings().rules.depth)
+        retrieve(run, settings_of(embed__shard_rows=200), depth=MiningSettings().depth)
     assert statuses(run) == ["data already done"]
     with pytest.raises(SettingsError, match="the ranking holds 100"):
         mine_groups(run, first[1], MiningSettings())
