@@ -28,7 +28,7 @@ def embed(texts: Sequence[str], model: str = MINILM, *, side: Side = "document",
     from ray_pipeline.models.embedder_settings import EmbedderSettings
 
     embedder = Embedder(parse(EmbedderSettings, {"name": model, **settings}), device)
-    return embedder.encode(embedder.tokenize(list(texts), side), token_budget=4096, max_rows=256)
+    return embedder.encode(embedder.tokenize(list(texts), side), token_budget=3072, max_rows=256)
 
 
 def search(queries: NDArray[np.float32], documents: NDArray[np.float32], k: int = 10, *, device: str = "cpu") -> Ranking:

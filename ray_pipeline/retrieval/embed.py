@@ -37,7 +37,7 @@ class EmbedSettings(Settings):
     """How a table of texts is cut into shards and batches."""
 
     shard_rows: int = identity(2048, "rows a shard: the unit of work, of retry and of progress", ge=1)
-    token_budget: int = identity(4096, "padded tokens a batch at most", ge=1)
+    token_budget: int = identity(3072, "padded tokens a batch at most", ge=1)
     max_rows: int = identity(256, "rows a batch at most", ge=1)
     dtype: Literal["float32", "float16"] = identity("float32", "how vectors are stored")
 
