@@ -69,10 +69,13 @@ class IndexShard:
         plan, first = self.plan, payload["start"]
         docs = vectors_of(plan.docs.slice(first, payload["stop"], ["vector"]))
         index = build_index(docs, plan.settings)
-        blocks = [self._answer(index, docs, vectors_of(table), at, first) for at, table in plan.queries.blocks(_BLOCK_QUERIES, ["vector"])]
         rows = recall_rows(len(plan.queries), plan.settings)
-        sample = np.concatenate([vectors_of(plan.queries.slice(int(row), int(row) + 1, ["vector"])) for row in rows])
-        exact = search(sample, docs, plan.settings.k, device=self.device)
+        blocks, sampled = [], []
+        for at, table in plan.queries.blocks(_BLOCK_QUERIES, ["vector"]):  # the queries are read once, for both answers
+            queries = vectors_of(table)
+            blocks.append(self._answer(index, docs, queries, at, first))
+            sampled.append(queries[rows[(rows >= at) & (rows < at + len(queries))] - at])
+        exact = search(np.concatenate(sampled), docs, plan.settings.k, device=self.device)
         shifted = Ranking(rows, np.where(exact.docs == PAD_DOC, PAD_DOC, exact.docs + first), exact.scores)
         place = Location.of(plan.artifact)
         kept = write_file(place, f"{plan.prefix}/exact/{payload['shard']:06d}.parquet", parquet_bytes(shifted.to_table()), len(rows))
