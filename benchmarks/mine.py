@@ -127,9 +127,10 @@ Mine = Callable[[float | None], dict[str, Any]]
 
 def ours(queries: np.ndarray, docs: np.ndarray, questions: list[str], texts: list[str]) -> Mine:
     """Mining by this project, from vectors to groups."""
+    from ray_pipeline.data.doc_lists import DocLists
     from ray_pipeline.retrieval.groups import to_groups
     from ray_pipeline.retrieval.mine import mine
-    from ray_pipeline.retrieval.positives import DocLists, positive_scores
+    from ray_pipeline.retrieval.positives import positive_scores
     from ray_pipeline.retrieval.rules import MiningRules
     from ray_pipeline.retrieval.search import search
     from ray_pipeline.schemas import CORPUS, QUERIES, conform

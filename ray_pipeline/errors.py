@@ -35,3 +35,7 @@ class ModelError(PipelineError):
 
 class ShardError(PipelineError):
     """A shard failed on a worker; the message is the worker's own last error."""
+
+
+class TrainingError(PipelineError):
+    """A training run cannot start or cannot go on."""

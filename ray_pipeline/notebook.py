@@ -41,8 +41,9 @@ def search(queries: NDArray[np.float32], documents: NDArray[np.float32], k: int 
 def mine(ranking: Ranking, positives: Sequence[Sequence[int]], query_ids: Sequence[str] | None = None, **rules: Any) -> Mined:
     """Hard negatives from a ranking; `positives` are document rows a query, `rules` those of `mining.*` in a job."""
     from ray_pipeline.config import parse
+    from ray_pipeline.data.doc_lists import DocLists
     from ray_pipeline.retrieval import mine as mining
-    from ray_pipeline.retrieval.positives import DocLists, scores_in_ranking
+    from ray_pipeline.retrieval.positives import scores_in_ranking
     from ray_pipeline.retrieval.rules import MiningRules
 
     queries = np.repeat(np.arange(len(positives)), [len(docs) for docs in positives])

@@ -57,6 +57,16 @@ GROUPS: Final = pa.schema(
 )
 
 
+PSEUDO_LABELS: Final = pa.schema(
+    [
+        _required("query_id", pa.string()),
+        _required("doc_id", pa.string()),
+        _required("score", pa.float32()),
+        pa.field("gap", pa.float32()),  # to the second document; null where the ranking holds one
+    ]
+)
+
+
 def vectors_schema(dim: int, dtype: str) -> pa.Schema:
     """The schema of a vectors shard: ids beside fixed-size vectors of `dtype` ("float32" or "float16")."""
     kind = {"float32": pa.float32(), "float16": pa.float16()}[dtype]

@@ -12,6 +12,7 @@ bucket's region), so a process opens each one once.
 
 from __future__ import annotations
 
+import errno
 import functools
 import hashlib
 import json
@@ -30,6 +31,11 @@ from pyarrow import fs
 from ray_pipeline.errors import ArtifactError
 
 _OBJECT_STORES = ("s3", "gcs", "abfs")  # a put is atomic there, and a rename is a copy
+_REMEDIES = {
+    errno.ENOSPC: "the disk is full: make room there, or take another workspace",
+    errno.EDQUOT: "your share of the disk is used up: make room there, or take another workspace",
+    errno.EFBIG: "no file may be as large there: raise the limit (ulimit -f), or take another workspace",
+}
 
 
 @dataclass(frozen=True)
@@ -76,6 +82,10 @@ class Location:
         place, mark, options = self.uri.partition("?")
         return Location(f"{posixpath.dirname(place)}{mark}{options}")
 
+    def relative(self, below: Location) -> str:
+        """The path from this folder to what lies below it."""
+        return posixpath.relpath(below.open()[1], self.open()[1])
+
     def open(self) -> tuple[fs.FileSystem, str]:
         """The filesystem and the path on it."""
         if self.is_local:
@@ -105,6 +115,14 @@ class Location:
     def write(self, data: bytes | pa.Buffer) -> None:
         """Write all of `data` or nothing."""
         filesystem, path = self.open()
+        try:
+            self._write(filesystem, path, data)
+        except OSError as problem:
+            remedy = _REMEDIES.get(problem.errno or 0, "check that the place exists and may be written to")
+            cause = problem.strerror or next(iter(str(problem).splitlines()), type(problem).__name__)
+            raise ArtifactError(f"{self.uri}: cannot be written: {cause} ({remedy}; then run the same command again)") from problem
+
+    def _write(self, filesystem: fs.FileSystem, path: str, data: bytes | pa.Buffer) -> None:
         if self.is_local:
             _write_local(Path(path), data)
         elif filesystem.type_name in _OBJECT_STORES:

@@ -18,14 +18,15 @@ Pooling = Literal["mean", "cls", "last"]
 
 
 def pool(states: Tensor, mask: Tensor, how: Pooling) -> Tensor:
-    """`states` [batch, length, dim], `mask` [batch, length] -> [batch, dim] in float32."""
+    """`states` [batch, length, dim], `mask` [batch, length] -> [batch, dim] in float32 (in float64 where the states are)."""
+    dtype = torch.promote_types(states.dtype, torch.float32)
     rows = torch.arange(len(mask), device=mask.device)
     if how == "mean":
-        kept = states.to(torch.float32).masked_fill(~mask.bool().unsqueeze(-1), 0.0)
+        kept = states.to(dtype).masked_fill(~mask.bool().unsqueeze(-1), 0.0)
         return kept.sum(dim=1) / mask.bool().sum(dim=1, keepdim=True).clamp(min=1)
     positions = torch.arange(mask.shape[1], device=mask.device)
     if how == "cls":  # the first token that is there, also under left padding
         first = torch.where(mask.bool(), positions, mask.shape[1]).amin(dim=1).clamp(max=mask.shape[1] - 1)
-        return states[rows, first].to(torch.float32)
+        return states[rows, first].to(dtype)
     last = torch.where(mask.bool(), positions, -1).amax(dim=1).clamp(min=0)
-    return states[rows, last].to(torch.float32)
+    return states[rows, last].to(dtype)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ray_pipeline.artifacts import Artifact, Attempt, Input
+from ray_pipeline.artifacts import Artifact, Attempt
 from ray_pipeline.data.prepared import PreparedData
 from ray_pipeline.data.rows import Rows
 from ray_pipeline.models.embedder_settings import EmbedderSettings
@@ -33,7 +33,7 @@ def _embed(run: Run, data: PreparedData, part: str, id_column: str, side: Side, 
         "vectors",
         ALGORITHM,
         {"model": model, "embed": settings},
-        {"texts": data.artifact.as_input(part), "model": Input(files.fingerprint, files.name, "model")},
+        {"texts": data.artifact.as_input(part), "model": files.as_input()},
         {"side": side},
     )
 

@@ -21,6 +21,8 @@ from ray_pipeline.errors import DataError, SettingsError
 from ray_pipeline.evaluation.retrieval import measure_ranking, query_groups, split_qrels
 from ray_pipeline.metrics.qrels import Qrels
 from ray_pipeline.metrics.ranking import RankingResult
+from ray_pipeline.models.source import locate
+from ray_pipeline.models.trained_settings import as_trained
 from ray_pipeline.pipelines.retrieve import RetrievalSettings, Retrieved
 from ray_pipeline.pipelines.search import search_words
 from ray_pipeline.pipelines.stage import Outcome, Run, Stage
@@ -140,7 +142,8 @@ def _method(found: Retrieved) -> str:
 def _model_facts(found: Retrieved, retrieval: RetrievalSettings) -> dict[str, Fact]:
     if found.corpus is None:
         return {"Method": _method(found)}
-    model, metrics = retrieval.model, found.corpus.metrics
+    metrics = found.corpus.metrics
+    model = as_trained(retrieval.model, locate(retrieval.model.name, retrieval.model.revision).folder)
     return {
         "Base Model": model.name,
         "Revision": metrics["revision"],
@@ -149,7 +152,7 @@ def _model_facts(found: Retrieved, retrieval: RetrievalSettings) -> dict[str, Fa
         "Normalised": "as the model says" if model.normalize is None else model.normalize,
         "Max Sequence Length": model.max_length,
         "Precision": model.precision,
-        "Prompt": model.prompt.kind,
+        "Prompt": model.prompt.kind if model.prompt else "plain",
         "Vector Storage": retrieval.embed.dtype,
     }
 

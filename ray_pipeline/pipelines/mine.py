@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from ray_pipeline.artifacts import Artifact, Attempt
 from ray_pipeline.config import identity
 from ray_pipeline.data.columns import titled_text
+from ray_pipeline.data.doc_lists import DocLists
 from ray_pipeline.data.flag_embedding import write_flag_embedding
 from ray_pipeline.data.rows import Rows, vectors_of
 from ray_pipeline.data.tuples import write_triplets
@@ -22,7 +23,7 @@ from ray_pipeline.pipelines.stage import Outcome, Run, Stage
 from ray_pipeline.ranking import Ranking
 from ray_pipeline.retrieval.groups import to_groups
 from ray_pipeline.retrieval.mine import mine
-from ray_pipeline.retrieval.positives import DocLists, positive_scores, scores_in_ranking
+from ray_pipeline.retrieval.positives import positive_scores, scores_in_ranking
 from ray_pipeline.retrieval.rules import MiningRules
 from ray_pipeline.retrieval.search_shards import ranking_of, teacher_scores
 from ray_pipeline.text.normalise import text_hash

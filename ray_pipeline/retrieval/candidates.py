@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from ray_pipeline.data.doc_lists import DocLists
 from ray_pipeline.ranking import PAD_DOC
 from ray_pipeline.retrieval import filters
-from ray_pipeline.retrieval.positives import DocLists
 from ray_pipeline.retrieval.rules import MiningRules
 from ray_pipeline.retrieval.tally import CODE, KEPT, PAD
 

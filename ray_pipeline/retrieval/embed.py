@@ -23,11 +23,11 @@ from ray_pipeline.data.columns import titled_text
 from ray_pipeline.data.rows import Rows
 from ray_pipeline.errors import ModelError
 from ray_pipeline.models.embedder_settings import EmbedderSettings
-from ray_pipeline.models.source import locate
+from ray_pipeline.models.text_input import TextInput, text_input
 from ray_pipeline.schemas import vectors_schema
 from ray_pipeline.storage import Location
 from ray_pipeline.text.prompts import Side
-from ray_pipeline.text.tokens import TextEncoder, Tokens
+from ray_pipeline.text.tokens import Tokens
 
 if TYPE_CHECKING:
     from ray_pipeline.models.embedder import Embedder
@@ -55,18 +55,16 @@ class TokeniseShard:
         titles = ["title"] if self.side == "document" else []
         table = self.rows.slice(shard["start"], shard["stop"], [self.id_column, "text", *titles])
         texts = (titled_text(table) if titles else table.column("text")).to_pylist()
-        tokens = _encoder(self.model.name, self.model.revision, self.model.max_length, self.model.terminal_token).encode(
-            texts, self.model.prompt.wrap(self.side)
-        )
+        tokens = _text_input(self.model).tokens(texts, self.side)
         empty = sum(1 for text in texts if not text.strip())
         keys = json.dumps(table.column(self.id_column).to_pylist())
         return {"ids": tokens.ids, "offsets": tokens.offsets, "truncated": tokens.truncated, "empty": empty, "keys": keys}
 
 
 @functools.lru_cache(maxsize=4)
-def _encoder(name: str, revision: str | None, max_length: int, terminal_token: str | None) -> TextEncoder:
+def _text_input(model: EmbedderSettings) -> TextInput:
     """Loaded once a process, not once a shard."""
-    return TextEncoder(locate(name, revision).folder, max_length, terminal_token)
+    return text_input(model)
 
 
 @dataclass(frozen=True)

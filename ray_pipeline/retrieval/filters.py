@@ -15,7 +15,7 @@ from typing import Final, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from ray_pipeline.retrieval.positives import DocLists
+from ray_pipeline.data.doc_lists import DocLists
 
 Dropped = NDArray[np.bool_]
 _Value = TypeVar("_Value", np.int64, np.uint64)

@@ -9,9 +9,9 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from ray_pipeline.data.doc_lists import DocLists
 from ray_pipeline.ranking import PAD_DOC
 from ray_pipeline.retrieval.mine import Mined
-from ray_pipeline.retrieval.positives import DocLists
 from ray_pipeline.schemas import GROUPS
 
 _DOCS_AT_ONCE: Final = 65_536  # documents gathered into one table: a string array of Arrow's holds at most 2 GiB

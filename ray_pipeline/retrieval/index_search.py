@@ -19,10 +19,11 @@ from numpy.typing import NDArray
 
 from ray_pipeline.artifacts import parquet_bytes, read_parquet, write_file, write_shard
 from ray_pipeline.config import Settings, identity
+from ray_pipeline.data.doc_lists import DocLists
 from ray_pipeline.data.rows import Rows, vectors_of
 from ray_pipeline.errors import DataError, SettingsError
 from ray_pipeline.ranking import PAD_DOC, Ranking
-from ray_pipeline.retrieval.positives import DocLists, positive_scores
+from ray_pipeline.retrieval.positives import positive_scores
 from ray_pipeline.retrieval.search import search
 from ray_pipeline.storage import Location
 

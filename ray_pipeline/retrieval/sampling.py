@@ -1,8 +1,7 @@
 """Seeded sampling without replacement that no order, batch or number of workers can change.
 
-Every (seed, query id, document row) owns a 64-bit number: a counter-based generator (Steele, Lea, Flood 2014: the finaliser
-of SplitMix64 over a Weyl sequence), not a stream that is consumed. Each candidate gets a key from its own number, and the
-n smallest keys win:
+Every (seed, query id, document row) owns a 64-bit number (data/keyed_numbers.py). Each candidate gets a key from its own
+number, and the n smallest keys win:
 
 - `random`: the key is the number itself, so every n-subset is equally likely;
 - `softmax`: the key is -(score / temperature + G) with Gumbel noise G = -log(-log u): Gumbel top-k, which is sampling
@@ -12,23 +11,21 @@ n smallest keys win:
 
 from __future__ import annotations
 
-from typing import Final
-
 import numpy as np
 from numpy.typing import NDArray
 
-_GOLDEN: Final = np.uint64(0x9E3779B97F4A7C15)
+from ray_pipeline.data.keyed_numbers import GOLDEN, mix
 
 
 def query_keys(id_hashes: NDArray[np.uint64], seed: int) -> NDArray[np.uint64]:
     """[Q] the number of each query under `seed`."""
-    seeded = _mix(np.array([seed % 2**64], dtype=np.uint64) + _GOLDEN)
-    return _mix(id_hashes ^ seeded)
+    seeded = mix(np.array([seed % 2**64], dtype=np.uint64) + GOLDEN)
+    return mix(id_hashes ^ seeded)
 
 
 def candidate_keys(keys: NDArray[np.uint64], docs: NDArray[np.int64]) -> NDArray[np.uint64]:
     """[Q, W] the number of each candidate; within a query different documents have different numbers."""
-    return _mix(keys[:, None] + docs.astype(np.uint64) * _GOLDEN)
+    return mix(keys[:, None] + docs.astype(np.uint64) * GOLDEN)
 
 
 def uniform_order(keys: NDArray[np.uint64]) -> NDArray[np.float64]:
@@ -57,13 +54,3 @@ def smallest(order: NDArray[np.float64], alive: NDArray[np.bool_], count: int) -
     chosen = np.zeros_like(alive)
     np.put_along_axis(chosen, winners, True, axis=1)
     return chosen & alive
-
-
-def _mix(numbers: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    """SplitMix64's finaliser: a bijection of 64-bit numbers in which each input bit flips half of the output's."""
-    mixed = numbers ^ (numbers >> np.uint64(30))
-    mixed *= np.uint64(0xBF58476D1CE4E5B9)
-    mixed ^= mixed >> np.uint64(27)
-    mixed *= np.uint64(0x94D049BB133111EB)
-    mixed ^= mixed >> np.uint64(31)
-    return mixed

@@ -15,9 +15,12 @@ FLOORS = {
     "data": 2,
     "models": 3,
     "metrics": 3,
+    "objectives": 3,
     "placement": 3,
     "retrieval": 4,
+    "training": 4,
     "evaluation": 5,
+    "tasks": 6,
     "reports": 7,
     "pipelines": 8,
 }

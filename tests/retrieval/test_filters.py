@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from ray_pipeline.data.doc_lists import DocLists
 from ray_pipeline.retrieval import filters
-from ray_pipeline.retrieval.positives import DocLists
 
 DOCS = np.array([[7, 3, 5, 1], [1, 3, 9, 0]])
 LISTS = DocLists(np.array([0, 2, 3]), np.array([5, 7, 9]))  # query 0: 5 and 7; query 1: 9

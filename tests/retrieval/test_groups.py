@@ -8,35 +8,17 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from ray_pipeline.data.doc_lists import DocLists
 from ray_pipeline.ranking import PAD_DOC, Ranking
 from ray_pipeline.retrieval import groups
 from ray_pipeline.retrieval.audit import Audit
 from ray_pipeline.retrieval.groups import to_groups
 from ray_pipeline.retrieval.mine import Mined
-from ray_pipeline.retrieval.positives import DocLists, positive_scores, scores_in_ranking
+from ray_pipeline.retrieval.positives import positive_scores, scores_in_ranking
 from ray_pipeline.retrieval.search import search
 from ray_pipeline.schemas import CORPUS, GROUPS, QUERIES, conform
 
 LISTS = DocLists(np.array([0, 2, 2, 5]), np.array([4, 1, 0, 3, 4]), np.array([0.5, 0.25, 1.0, 0.75, 0.125], dtype=np.float32))
-
-
-def test_from_pairs_sorts_and_counts_a_pair_once() -> None:
-    lists = DocLists.from_pairs(np.array([2, 0, 2, 2]), np.array([7, 1, 3, 7]), 4)
-    assert (lists.indptr.tolist(), lists.docs.tolist()) == ([0, 1, 1, 3, 3], [1, 3, 7])
-
-
-def test_take() -> None:
-    taken = LISTS.take(np.array([2, 1, 0, 2]))
-    assert taken.indptr.tolist() == [0, 3, 3, 5, 8]
-    assert taken.docs.tolist() == [0, 3, 4, 4, 1, 0, 3, 4]
-    assert taken.scores is not None
-    assert taken.scores.tolist() == [1.0, 0.75, 0.125, 0.5, 0.25, 1.0, 0.75, 0.125]
-
-
-@pytest.mark.parametrize("indptr", [[1, 5], [0, 4], [], [0, 6]])
-def test_lists_that_do_not_fit_are_refused(indptr: list[int]) -> None:
-    with pytest.raises(ValueError, match="indptr"):
-        DocLists(np.array(indptr, dtype=np.int64), LISTS.docs)
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float16])

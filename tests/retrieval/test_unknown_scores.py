@@ -8,11 +8,12 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
+from ray_pipeline.data.doc_lists import DocLists
 from ray_pipeline.data.flag_embedding import write_flag_embedding
 from ray_pipeline.ranking import Ranking
 from ray_pipeline.retrieval.groups import to_groups
 from ray_pipeline.retrieval.mine import mine
-from ray_pipeline.retrieval.positives import DocLists, scores_in_ranking
+from ray_pipeline.retrieval.positives import scores_in_ranking
 from ray_pipeline.retrieval.rules import MiningRules
 
 

@@ -1,0 +1,46 @@
+"""Train an embedder on a data set: with in-batch negatives, or with negatives that were mined before."""
+
+from __future__ import annotations
+
+from jobs.command_line import JobSettings, main
+from ray_pipeline.artifacts import Artifact, load
+from ray_pipeline.config import section, source
+from ray_pipeline.models.embedder_settings import EmbedderSettings
+from ray_pipeline.pipelines.prepare import Data, prepare
+from ray_pipeline.pipelines.stage import Run
+from ray_pipeline.pipelines.train_embedder import TrainingInputs, train_embedder
+from ray_pipeline.tasks.embedder_run import RowSettings
+from ray_pipeline.tasks.embedder_settings import EmbedderTraining
+
+
+class TrainEmbedderJob(JobSettings, EmbedderTraining):
+    data: Data = section(..., "the data set")
+    model: EmbedderSettings = section(..., "the model to begin with")
+    rows: RowSettings = section(RowSettings(), "which rows are trained and evaluated on")
+    groups: str | None = source(None, "a groups artifact (jobs.mine): train on its negatives; null: on the data's judgements alone")
+    pseudo: str | None = source(None, "a pseudo_labels artifact: its rows are trained on too")
+
+    def training(self) -> EmbedderTraining:
+        """The part that decides how is trained."""
+        return EmbedderTraining(**{name: getattr(self, name) for name in EmbedderTraining.model_fields})
+
+
+def train(settings: TrainEmbedderJob, run: Run) -> None:
+    inputs = TrainingInputs(prepare(run, settings.data), _given(settings.groups, "groups"), _given(settings.pseudo, "pseudo_labels"))
+    model = train_embedder(run, inputs, settings.model, settings.training(), settings.rows)
+    show(model)
+
+
+def show(model: Artifact) -> None:
+    """The epoch table, how the run ended, and where the model is."""
+    print(model.file("epochs.md").read().decode())
+    print(f"{model.metrics['ended']}: {model.metrics['why']}; the model is that of step {model.metrics['chosen_step']}")
+    print(f"model: {model.location.uri}")
+
+
+def _given(uri: str | None, stage: str) -> Artifact | None:
+    return None if uri is None else load(uri, stage)
+
+
+if __name__ == "__main__":
+    main("train_embedder", TrainEmbedderJob, train)

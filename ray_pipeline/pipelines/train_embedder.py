@@ -1,0 +1,98 @@
+"""Stage `model`: an embedder trained on a data set's rows, exported so that anything can load it.
+
+Ray Train's workers each run an `EmbedderRun`. What is expensive to lose lies in checkpoints under the attempt; what the stage
+publishes is
+
+    model/...            the model as a folder that sentence-transformers and transformers load
+    adapter/...          its adapter in peft's layout, where one was trained
+    history.jsonl        a row a step and an evaluation
+    epochs.md            the table of the evaluations, the best marked
+    checkpoints/...      what was trained, at the steps that were kept: `jobs.merge` turns any of them into a model
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from ray_pipeline.artifacts import Artifact, Attempt, File, Input
+from ray_pipeline.data.prepared import PreparedData
+from ray_pipeline.models.embedder_settings import EmbedderSettings
+from ray_pipeline.models.source import locate
+from ray_pipeline.pipelines.stage import Outcome, Run, Stage
+from ray_pipeline.placement.trainer import Worker, run_together
+from ray_pipeline.tasks.embedder_run import EmbedderRun, RowSettings
+from ray_pipeline.tasks.embedder_settings import EmbedderTraining
+from ray_pipeline.training.checkpoint import Checkpoints
+from ray_pipeline.training.distributed import Group
+from ray_pipeline.training.trackers import check_trackers
+
+ALGORITHM = 1
+
+
+@dataclass(frozen=True)
+class TrainingInputs:
+    """The artifacts an embedder is trained on."""
+
+    data: PreparedData
+    groups: Artifact | None = None  # mined negatives; they replace the split's bare judgements
+    pseudo: Artifact | None = None  # labels of the unlabelled
+    evaluation: PreparedData | None = None  # evaluated on this instead of `data`
+
+    def as_inputs(self) -> dict[str, Input]:
+        given = {"data": self.data.artifact.as_input()}
+        given |= {} if self.groups is None else {"groups": self.groups.as_input("groups/")}
+        given |= {} if self.pseudo is None else {"pseudo": self.pseudo.as_input("labels/")}
+        return given | ({} if self.evaluation is None else {"evaluation": self.evaluation.artifact.as_input()})
+
+    def uris(self) -> dict[str, str]:
+        data = {"data": self.data, "evaluation": self.evaluation}
+        given = {"groups": self.groups, "pseudo": self.pseudo, **{name: one.artifact for name, one in data.items() if one is not None}}
+        return {name: artifact.location.uri for name, artifact in given.items() if artifact is not None}
+
+
+def train_embedder(run: Run, inputs: TrainingInputs, model: EmbedderSettings, training: EmbedderTraining, rows: RowSettings) -> Artifact:
+    """The trained model's artifact; a killed run goes on from its newest checkpoint."""
+    base = locate(model.name, model.revision)
+    given = {**inputs.as_inputs(), "model": Input(base.fingerprint, base.name, "model")}
+    guide = training.guide
+    if guide is not None:
+        found = locate(guide.name, guide.revision)
+        given["guide"] = Input(found.fingerprint, found.name, "model")
+    stage = Stage("model", ALGORITHM, {"model": model, "training": training, "rows": rows}, given)
+
+    def build(attempt: Attempt, finished: Mapping[int, Mapping[str, Any]]) -> Outcome:
+        check_trackers(training.train.logging.trackers)
+        work = _OnWorker(EmbedderRun(model, training, rows, inputs.uris(), attempt.location.uri, attempt.prefix, stage.fingerprint(), run.force))
+        spread = training.train.distributed
+        answer = run_together(work, spread.workers, run.cluster, least=spread.min_workers)
+        for entry in answer["files"]:
+            attempt.adopt(entry["name"], File(**entry["file"]))
+        return Outcome(answer["rows"], answer["metrics"])
+
+    artifact = run.ensure(stage, build)
+    Checkpoints(artifact.location, "").cut_to_weights()  # not before it is published: until then a killed run goes on from them
+    return artifact
+
+
+@dataclass(frozen=True)
+class _OnWorker:
+    """The training as one of Ray Train's workers runs it."""
+
+    training: EmbedderRun
+
+    def __call__(self, worker: Worker) -> None:
+        group = Group(worker.rank, worker.world, torch.device(worker.device))
+        worker.answer(self.training(group, worker.say, worker.report))
+
+
+def trained_model(model: Artifact, base: EmbedderSettings) -> EmbedderSettings:
+    """Settings to use a trained model with: what it was trained with it says itself."""
+    of_training = {name: type(base).model_fields[name].default for name in _SAID_BY_THE_MODEL}
+    return base.model_copy(update={**of_training, "name": model.location.uri})
+
+
+_SAID_BY_THE_MODEL = ("revision", "pooling", "normalize", "dim", "max_length", "layers", "terminal_token", "bidirectional", "projection", "prompt")

@@ -1,0 +1,1 @@
+"""What is trained: a task gives the training loop its model, its gradients and its evaluation."""

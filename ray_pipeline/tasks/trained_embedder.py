@@ -1,0 +1,93 @@
+"""What is left of an embedder's training: the files of its artifact, and the figures in its manifest."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ray_pipeline.artifacts import File, write_file
+from ray_pipeline.data.training_set import TrainingSet
+from ray_pipeline.evaluation.live_retrieval import SHOWN
+from ray_pipeline.models.adapter_files import save_adapter
+from ray_pipeline.models.adapters import is_adapted
+from ray_pipeline.models.embedder import Embedder
+from ray_pipeline.models.export import export_embedder
+from ray_pipeline.models.model_card import ModelFacts
+from ray_pipeline.models.parameters import counts
+from ray_pipeline.storage import Location
+from ray_pipeline.tasks.embedder_settings import EmbedderTraining
+from ray_pipeline.training.checkpoint import Checkpoints
+from ray_pipeline.training.history import evaluation_table, to_lines
+from ray_pipeline.training.run_state import Ending
+
+
+@dataclass(frozen=True, eq=False)
+class TrainedEmbedder:
+    """The model whole in this process, and how it came about."""
+
+    embedder: Embedder
+    training: EmbedderTraining
+    ending: Ending
+    data: TrainingSet
+
+    def write(self, checkpoints: Checkpoints) -> list[dict[str, Any]]:
+        """Write the files under the attempt; name and description of each, those of the checkpoints included."""
+        place, prefix = checkpoints.artifact, checkpoints.prefix
+        history = self.ending.history
+        written = {
+            "history.jsonl": write_file(place, f"{prefix}/history.jsonl", to_lines(history).encode(), len(history)),
+            "epochs.md": write_file(place, f"{prefix}/epochs.md", (self._table() + "\n").encode(), None),
+            **self._export(place, prefix),
+        }
+        for step, checkpoint in checkpoints.all().items():
+            digest, size = checkpoint.weights().sha256()
+            written[f"checkpoints/step-{step:08d}.safetensors"] = File(place.relative(checkpoint.weights()), size, digest)
+        return [{"name": name, "file": vars(file)} for name, file in written.items()]
+
+    def _export(self, place: Location, prefix: str) -> dict[str, File]:
+        with tempfile.TemporaryDirectory(prefix="ray_pipeline-model-") as folder:
+            export_embedder(self.embedder, Path(folder) / "model", self._facts(), self.training.export_precision)
+            if is_adapted(self.embedder):
+                save_adapter(self.embedder, Path(folder) / "adapter", {"step": self.ending.chosen_step})
+            files = {path.relative_to(folder).as_posix(): path for path in sorted(Path(folder).rglob("*")) if path.is_file()}
+            return {name: write_file(place, f"{prefix}/{name}", path.read_bytes(), None) for name, path in files.items()}
+
+    def metrics(self) -> dict[str, Any]:
+        ending, evaluations = self.ending, self._evaluations()
+        found = counts(self.embedder)
+        return {
+            "ended": ending.how,
+            "why": ending.why,
+            "steps": ending.steps,
+            "chosen_step": ending.chosen_step,
+            "before": next((row for row in evaluations if row["step"] == 0), None),
+            "after": next((row for row in reversed(evaluations) if row["step"] == ending.chosen_step), None),
+            "evaluations": evaluations,
+            "parameters": {"total": found.total, "trained": dict(found.by_kind)},
+        }
+
+    def _evaluations(self) -> list[Mapping[str, Any]]:
+        """Their rows as JSON can hold them: a collapsed run's figures need not be numbers."""
+        rows = [row for row in self.ending.history if row["kind"] == "evaluation"]
+        return [json.loads(line) for line in to_lines(rows).splitlines()]
+
+    def _table(self) -> str:
+        evaluation = self.training.train.evaluation
+        metric, greater = ("map@25", True) if evaluation is None else (evaluation.metric, evaluation.greater_is_better)
+        rows = [row for row in self.ending.history if row["kind"] == "evaluation"]
+        return evaluation_table(rows, metric, greater_is_better=greater).markdown()
+
+    def _facts(self) -> ModelFacts:
+        shown = ("step", "epoch", "train_loss", *SHOWN)
+        data, ending = self.data, self.ending
+        lines = [f"{len(data):,} queries with {len(data.positives.docs):,} judged documents and {len(data.negatives.docs):,} mined negatives"]
+        return ModelFacts(
+            data=lines,
+            settings={"training": self.training.model_dump(mode="json")},
+            metrics=[{name: row[name] for name in shown if name in row} for row in self._evaluations()],
+            training={"steps": ending.steps, "chosen_step": ending.chosen_step, "ended": ending.how},
+        )
