@@ -1,22 +1,27 @@
 """What every job's command line does: compose the settings, check them, run, and end with one clear line.
 
 `configs/<job>.yaml` names its groups (model, data, cluster, experiment); `key=value` on the command line overrides any
-of it, by Hydra's rules. Nothing starts before the result has been checked against the job's types.
+of it, by Hydra's rules. Nothing starts before the result has been checked against the job's types. With `--dry-run` a job
+says which of its stages are there and which it would compute, and why, and does nothing.
+
+An experiment is written for a pipeline: other jobs take of it what they have, and leave its steps and its search.
 """
 
 from __future__ import annotations
 
 import difflib
+import io
 import json
 import logging
 import os
 import shlex
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, redirect_stdout
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
+import yaml
 from hydra import compose, initialize_config_dir
 from hydra.errors import HydraException, OverrideParseException
 from omegaconf import OmegaConf
@@ -24,12 +29,14 @@ from omegaconf.errors import OmegaConfBaseException
 
 from ray_pipeline.artifacts import Workspace
 from ray_pipeline.config import Described, Settings, describe, parse, placement, section
-from ray_pipeline.errors import PipelineError, SettingsError
+from ray_pipeline.errors import ArtifactError, PipelineError, SettingsError
+from ray_pipeline.pipelines.dry_run import DryRun, NotThereError
 from ray_pipeline.pipelines.stage import Run
 from ray_pipeline.placement.cluster import ClusterSettings
 from ray_pipeline.run_records import RunRecord, Stopped, recorded
 
 CONFIGS = Path(__file__).parent.parent / "configs"
+DRY_RUN = "--dry-run"
 J = TypeVar("J", bound="JobSettings")
 logger = logging.getLogger("jobs")
 
@@ -45,24 +52,52 @@ class JobSettings(Settings):
 
 def settings_from(job: str, overrides: Sequence[str]) -> dict[str, Any]:
     """The composed settings of a job as plain values."""
+    groups = groups_of(job)
+    settings = [one for one in overrides if _is_setting_here(one, groups)]
     try:
         with initialize_config_dir(str(CONFIGS), version_base=None):
-            composed = compose(job, overrides=[_override(one) for one in overrides])
+            composed = compose(job, overrides=[_override(one, groups) for one in overrides if one not in settings])
+            for one in settings:
+                key, _, value = one.partition("=")
+                OmegaConf.update(composed, key, yaml.safe_load(value), force_add=True)
             values = OmegaConf.to_container(composed, resolve=True)
     except OverrideParseException as problem:
         given = problem.override.removeprefix("++")
         raise SettingsError(
             f"{given}: cannot be read; put values with commas, brackets, braces or equals signs in quotes, inside the shell's"
         ) from problem
-    except (HydraException, OmegaConfBaseException, ValueError) as problem:
+    except (HydraException, OmegaConfBaseException, yaml.YAMLError, ValueError) as problem:
         raise SettingsError(_plain(problem)) from problem
-    missing = sorted(OmegaConf.missing_keys(composed))
+    kept = {str(key): value for key, value in dict(values).items()}  # type: ignore[arg-type]
+    for part in _not_for(job):
+        if not any(one.lstrip("+").partition("=")[0].partition(".")[0] == part for one in overrides):
+            kept.pop(part, None)
+    missing = sorted(key for key in OmegaConf.missing_keys(composed) if key.split(".")[0] in kept)
     if missing:
         raise SettingsError("\n".join(f"{key}: required; give {key}=..." for key in missing))
-    return {str(key): value for key, value in dict(values).items()}  # type: ignore[arg-type]
+    return kept
 
 
-def _override(given: str) -> str:
+def _not_for(job: str) -> list[str]:
+    """What an experiment may hold that this job has no use for."""
+    return [part for part, of_job in (("steps", job == "pipeline"), ("search", "method" in groups_of(job))) if not of_job]
+
+
+def groups_of(job: str) -> dict[str, list[str]]:
+    """The config groups of a job, and the names that each takes."""
+    given = yaml.safe_load((CONFIGS / f"{job}.yaml").read_text(encoding="utf-8"))["defaults"]
+    names = [next(iter(one)) for one in given if isinstance(one, dict)]
+    return {name: sorted(path.relative_to(CONFIGS / name).with_suffix("").as_posix() for path in (CONFIGS / name).rglob("*.yaml")) for name in names}
+
+
+def _is_setting_here(given: str, groups: Mapping[str, Sequence[str]]) -> bool:
+    """Whether this is a plain setting of the job under a name that is a config group of other jobs (merge: model=...), which
+    Hydra would take for the group."""
+    key, equals, _ = given.partition("=")
+    return bool(equals) and key[:1].isalpha() and key not in groups and (CONFIGS / key).is_dir()
+
+
+def _override(given: str, groups: Mapping[str, Sequence[str]]) -> str:
     """`key=value` may name any setting, also one the YAML does not mention: the types refuse what does not exist, naming
     the nearest that does, which Hydra's own refusal cannot. Hydra's `+key=value` and `~key` go through as they are."""
     key, equals, value = given.partition("=")
@@ -70,9 +105,11 @@ def _override(given: str) -> str:
         raise SettingsError(f"{given!r}: settings are given as key=value")
     if not key[:1].isalpha():
         return given
-    if not (CONFIGS / key).is_dir():
+    if key not in groups:
         return f"++{given}"
-    choices = sorted(path.stem for path in (CONFIGS / key).glob("*.yaml"))
+    choices = groups[key]
+    if value == "null":
+        return f"~{key}"
     if value not in choices:
         near = difflib.get_close_matches(value, choices, n=1)
         hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(choices)}"
@@ -92,9 +129,12 @@ def main(job: str, kind: type[J], body: Callable[[J, Run], None]) -> None:
 def run_job(job: str, kind: type[J], body: Callable[[J, Run], None], arguments: Sequence[str]) -> int:
     """Run a job; returns the exit code: 0, 1 after an error, 130 where it was stopped."""
     try:
-        settings = parse(kind, settings_from(job, arguments))
+        settings = parse(kind, settings_from(job, [one for one in arguments if one != DRY_RUN]))
         start_logging(settings.log)
         place = Workspace.at(settings.workspace)
+        if DRY_RUN in arguments:
+            print(_foreseen(settings, place, body))
+            return 0
         if "RAY_JOB_CONFIG_JSON_ENV_VAR" in os.environ and place.root.uri.startswith(str(Path.cwd())):
             logger.warning(
                 "workspace=%s lies in the upload of a submitted job, which Ray deletes; give an absolute path or a URI", settings.workspace
@@ -114,13 +154,25 @@ def run_job(job: str, kind: type[J], body: Callable[[J, Run], None], arguments: 
     return 0
 
 
+def _foreseen(settings: J, place: Workspace, body: Callable[[J, Run], None]) -> str:
+    """What the job would do. It has no run record: nothing ran. A hub model that is not on this machine is not fetched."""
+    os.environ["HF_HUB_OFFLINE"] = "1"
+    run = DryRun(place, settings.cluster, settings.force)
+    try:
+        with redirect_stdout(io.StringIO()):  # the job's own words are about results
+            body(settings, run)
+    except NotThereError:
+        run.say("  what comes after it waits for it")
+    return run.text()
+
+
 @contextmanager
 def _started(place: Workspace, job: str, settings: JobSettings) -> Iterator[RunRecord]:
     """The record of this run; the first thing written, so here a workspace that cannot be written to shows."""
     with ExitStack() as stack:
         try:
             record = stack.enter_context(recorded(place.root, job, settings.model_dump(mode="json")))
-        except OSError as problem:
+        except ArtifactError as problem:
             raise SettingsError(f"workspace={settings.workspace}: nothing can be written there: {problem}") from problem
         yield record
 
@@ -141,8 +193,9 @@ def start_logging(level: str) -> None:
 def help_text(job: str, kind: type[Settings]) -> str:
     """The job's settings: key, type, default as composed, meaning."""
     composed = _flat(settings_from(job, []))
-    groups = ", ".join(sorted(path.name for path in CONFIGS.iterdir() if path.is_dir()))
+    groups = ", ".join(sorted(groups_of(job)))
     lines = [f"python -m jobs.{job} key=value ...", "", f"Groups ({groups}) take a name: model=minilm data=eedi", ""]
+    lines += ["  --dry-run\n      says which stages are there and which would be computed, and why, and does nothing.", ""]
     settings: dict[str, list[Described]] = {}
     for setting in describe(kind):
         settings.setdefault(setting.key, []).append(setting)

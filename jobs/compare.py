@@ -21,11 +21,11 @@ def compare(new: str, reference: str, measures: list[str]) -> str:
         place = artifact.file("report.json")
         reports.append(from_json(place.read().decode(), place.uri))
     table = compare_reports(*reports)  # refuses different evaluation sets before anything is compared
-    sentences = [_sentence(artifacts[0], artifacts[1], measure) for measure in measures]
+    sentences = [sentence(artifacts[0], artifacts[1], measure) for measure in measures]
     return "\n".join([f"new:       {new}", f"reference: {reference}", "", *sentences, "", table])
 
 
-def _sentence(new: Artifact, reference: Artifact, measure: str) -> str:
+def sentence(new: Artifact, reference: Artifact, measure: str) -> str:
     """The paired comparison on one measure; queries of one group (a question, a paper) are resampled together."""
     tables = [one.table("per_query.parquet") for one in (new, reference)]
     missing = [one.location.uri for one, table in zip((new, reference), tables, strict=True) if measure not in table.column_names]

@@ -1,51 +1,79 @@
-"""Run a chain of stages to its end: what is done stays done, what is missing is computed."""
+"""Run a chain of named steps to its end: what is done stays done, what is missing is computed."""
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Sequence
 
 from jobs.command_line import JobSettings, command_run, main
-from jobs.evaluate import show
+from jobs.compare import sentence
+from jobs.evaluate import SHOWN
+from jobs.evaluate import show as show_evaluation
 from ray_pipeline.artifacts import Artifact
-from ray_pipeline.config import identity, section
-from ray_pipeline.pipelines.evaluate import EvaluateSettings, evaluate
-from ray_pipeline.pipelines.mine import MiningSettings, mine_groups
-from ray_pipeline.pipelines.retrieve import RetrievalSettings, retrieve
+from ray_pipeline.pipelines.dry_run import DryRun
+from ray_pipeline.pipelines.plan import PipelineSettings, StepDone, foresee_steps, run_steps
 from ray_pipeline.pipelines.stage import Done, Run
+from ray_pipeline.pipelines.steps import EvaluateStep
 from ray_pipeline.progress import duration
+from ray_pipeline.reports.epoch_blocks import epoch_blocks
+from ray_pipeline.reports.markdown import table
 
-Goal = Literal["mine", "evaluate"]
+COMPARED = ("map@25", "recall@25")  # with a paired interval
 
 
-class PipelineJob(JobSettings, RetrievalSettings):
-    goals: tuple[Goal, ...] = identity(("mine", "evaluate"), "what to arrive at, in order; what each needs comes by itself")
-    mining: MiningSettings = section(MiningSettings(), "which negatives, and in what forms")
-    evaluate: EvaluateSettings = section(EvaluateSettings(), "what is measured, and against what")
+class PipelineJob(JobSettings, PipelineSettings):
+    pass
 
 
 def pipeline(settings: PipelineJob, run: Run) -> None:
-    report: Artifact | None = None
-    for goal in settings.goals:
-        if goal == "mine":
-            training = settings.model_copy(update={"split": "train"})
-            groups = mine_groups(run, retrieve(run, training, depth=settings.mining.depth), settings.mining)
-            print(f"mined: {groups.metrics['audit']}\naudit: {groups.file('audit.md').uri}")
-        else:
-            report = evaluate(run, retrieve(run, settings), settings, settings.evaluate, command_run("pipeline"))
-    print(summary(run))
-    if report is not None:
-        show(report)
+    if isinstance(run, DryRun):
+        foresee_steps(run, settings)
+        return
+    done: list[StepDone] = []
+    for one in run_steps(run, settings, command_run("pipeline")):
+        done.append(one)
+        show(one, done)
+    print(summary(done))
 
 
-def summary(run: Run) -> str:
+def show(one: StepDone, done: Sequence[StepDone]) -> None:
+    """What a step has to say, as soon as it is done."""
+    print(f"\n== {one.name} ({one.step.kind}): {one.artifact.location.uri}")
+    if one.step.kind == "train_embedder":
+        metrics = one.artifact.metrics
+        print(epoch_blocks(f"{one.name} train", metrics["evaluations"], metrics["chosen_step"]))
+        print(f"{metrics['ended']}: {metrics['why']}; the model is that of step {metrics['chosen_step']}")
+    elif one.step.kind == "mine":
+        print(f"{one.artifact.metrics['audit']}\naudit: {one.artifact.file('audit.md').uri}")
+    elif one.step.kind == "pseudo_labels":
+        print(f"{one.artifact.metrics['summary']}\nreport: {one.artifact.file('report.md').uri}")
+    elif isinstance(one.step, EvaluateStep):
+        show_evaluation(one.artifact)
+        if one.step.against is not None:
+            other = next(before for before in done if before.name == one.step.against)
+            print(beside(one.name, one.artifact, other.name, other.artifact))
+
+
+def beside(name: str, new: Artifact, other: str, reference: Artifact) -> str:
+    """Two evaluations in one table, and whether they differ by more than chance."""
+    before, after = reference.metrics["means"], new.metrics["means"]
+    shown = [measure for measure in SHOWN if measure in before and measure in after]
+    rows = [[measure, f"{before[measure]:.4f}", f"{after[measure]:.4f}"] for measure in shown]
+    sentences = [f"{name} against {other}, {sentence(new, reference, measure)}" for measure in COMPARED if measure in shown]
+    return "\n".join(["", table(["measure", other, name], rows), *sentences])
+
+
+def summary(done: Sequence[StepDone]) -> str:
     """One line a stage: what became of it, how long it took."""
-    lines = ["", f"{'stage':<16} {'status':<13} {'time':>7}  {'rows':>8}  artifact"]
+    stages = [(one.name, stage) for one in done for stage in one.stages]
+    width = max((len(name) for name, _ in stages), default=4)
+    lines = ["", f"{'step':<{width}}  {'stage':<16} {'status':<13} {'time':>7}  {'rows':>8}  artifact"]
     lines += [
-        f"{_name(done):<16} {done.status:<13} {duration(done.seconds):>7}  {done.artifact.manifest['rows']:>8,}  {done.artifact.fingerprint[:12]}"
-        for done in run.done
+        f"{name:<{width}}  {_name(stage):<16} {stage.status:<13} {duration(stage.seconds):>7}  {stage.artifact.manifest['rows']:>8,}  "
+        f"{stage.artifact.fingerprint[:12]}"
+        for name, stage in stages
     ]
-    computed = sum(done.status != "already done" for done in run.done)
-    return "\n".join([*lines, f"{computed} of {len(run.done)} stages computed, {len(run.done) - computed} already done", ""])
+    computed = sum(stage.status != "already done" for _, stage in stages)
+    return "\n".join([*lines, f"{computed} of {len(stages)} stages computed, {len(stages) - computed} already done", ""])
 
 
 def _name(done: Done) -> str:

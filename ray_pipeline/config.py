@@ -87,7 +87,7 @@ def parse(kind: type[S], values: Mapping[str, Any]) -> S:
     try:
         return kind.model_validate_json(json.dumps(_tagged(kind, values)), strict=True)
     except ValidationError as problem:
-        lines = [_explain(kind, error) for error in problem.errors()]
+        lines = [_explain(kind, error, values) for error in problem.errors()]
         raise SettingsError("\n".join(dict.fromkeys(lines))) from None
 
 
@@ -121,15 +121,27 @@ def _tagged(kind: type[Settings], values: Mapping[str, Any], default: Settings |
             filled[name] = default.model_dump(mode="json", include={name})[name]
         if not isinstance(given, Mapping) or _role(info) != "section":
             continue
-        usual = info.default if default is None else getattr(default, name)
-        variants = _settings_in(info.annotation)
-        tag = info.discriminator or _discriminator(info.annotation)
-        if isinstance(tag, str) and tag not in given and isinstance(usual, Settings):
-            given = {tag: getattr(usual, tag), **given}
-        chosen = [one for one in variants if not isinstance(tag, str) or given.get(tag) in get_args(one.model_fields[tag].annotation)]
-        fallback = usual if len(chosen) == 1 and type(usual) is chosen[0] else None
-        filled[name] = _tagged(chosen[0], given, fallback) if len(chosen) == 1 else dict(given)
+        if _names_settings(info):
+            filled[name] = {key: _tagged_section(info, one, None) if isinstance(one, Mapping) else one for key, one in given.items()}
+        else:
+            filled[name] = _tagged_section(info, given, info.default if default is None else getattr(default, name))
     return filled
+
+
+def _tagged_section(info: FieldInfo, given: Mapping[str, Any], usual: Any) -> dict[str, Any]:
+    """`_tagged` for what was given for a section; `usual` is what applies where nothing is given."""
+    variants = _settings_in(info.annotation)
+    tag = info.discriminator or _discriminator(info.annotation)
+    if isinstance(tag, str) and tag not in given and isinstance(usual, Settings):
+        given = {tag: getattr(usual, tag), **given}
+    chosen = [one for one in variants if not isinstance(tag, str) or given.get(tag) in get_args(one.model_fields[tag].annotation)]
+    fallback = usual if len(chosen) == 1 and type(usual) is chosen[0] else None
+    return _tagged(chosen[0], given, fallback) if len(chosen) == 1 else dict(given)
+
+
+def _names_settings(info: FieldInfo) -> bool:
+    """Whether a section is a mapping from names of the user's to settings, `dict[str, A | B]`."""
+    return typing.get_origin(info.annotation) is dict
 
 
 def _discriminator(annotation: Any) -> Any:
@@ -184,8 +196,9 @@ def describe(kind: type[Settings], prefix: str = "", default: Settings | None = 
         role = _role(info)
         value = getattr(default, name) if isinstance(default, kind) else None if info.is_required() else info.get_default(call_default_factory=True)
         if role == "section":
+            below = f"{prefix}{name}.<name>." if _names_settings(info) else f"{prefix}{name}."
             for variant in _settings_in(info.annotation):
-                yield from describe(variant, f"{prefix}{name}.", value if isinstance(value, variant) else None)
+                yield from describe(variant, below, value if isinstance(value, variant) else None)
             continue
         shown = "required" if info.is_required() and not isinstance(default, kind) else json.dumps(value, default=_plain)
         yield Described(prefix + name, _type_name(info.annotation), shown, role or "identity", info.description or "")
@@ -221,7 +234,7 @@ def _type_name(annotation: Any) -> str:
     return " or ".join(parts) if parts else str(annotation)
 
 
-def _explain(kind: type[Settings], error: Any) -> str:
+def _explain(kind: type[Settings], error: Any, values: Mapping[str, Any]) -> str:
     """One validation error in plain words: the dotted key, what is wrong, what would be right."""
     loc = [str(part) for part in error["loc"]]
     siblings, key = _siblings(kind, loc)
@@ -232,7 +245,7 @@ def _explain(kind: type[Settings], error: Any) -> str:
     if error["type"] == "missing":
         return f"{key}: required, but not given"
     if error["type"] in ("union_tag_invalid", "union_tag_not_found"):
-        return _explain_choice(key, error["ctx"])
+        return _explain_choice(key, error["ctx"]) + _near_name(values, loc)
     if error["type"] == "value_error":
         return f"{key}: {error['ctx']['error']}" if key else str(error["ctx"]["error"])
     return f"{key}: {error['msg']} (got {json.dumps(error['input'], default=str)[:80]})"
@@ -247,11 +260,27 @@ def _explain_choice(key: str, context: Mapping[str, str]) -> str:
     return f"{key}: no such choice {context['tag']!r}; " + (f"did you mean {near[0]!r}?" if near else f"there are {', '.join(choices)}")
 
 
+def _near_name(values: Mapping[str, Any], loc: list[str]) -> str:
+    """Where a named section says not what it is, its name may be another's, misspelt."""
+    beside: Any = values
+    for part in loc[:-1]:
+        beside = beside.get(part, {}) if isinstance(beside, Mapping) else {}
+    others = [name for name in beside if name != loc[-1]] if isinstance(beside, Mapping) else []
+    near = difflib.get_close_matches(loc[-1], others, n=1)
+    return f". Was {near[0]!r} meant?" if near else ""
+
+
 def _siblings(kind: type[Settings], loc: list[str]) -> tuple[set[str], str]:
     """The keys known beside the last element of `loc`, and the dotted key without the tags of unions."""
     level: list[type[Settings]] = [kind]
     key: list[str] = []
+    named = False
     for part in loc[:-1]:
+        if named:  # a name of the user's, which may be spelt like anything
+            key.append(part)
+            named = False
+            continue
+        named = _has(level, part) and any(_names_settings(cls.model_fields[part]) for cls in level)
         fields = [found for cls in level for found in _settings_in(cls.model_fields[part].annotation)] if _has(level, part) else []
         if fields:
             level = fields
@@ -261,7 +290,7 @@ def _siblings(kind: type[Settings], loc: list[str]) -> tuple[set[str], str]:
         else:
             level = [cls for cls in level if part in _tags([cls])]
     last = loc[-1] if loc else ""
-    if last and not (len(level) > 1 and last in _tags(level)):
+    if last and (named or not (len(level) > 1 and last in _tags(level))):
         key.append(last)
     return {name for cls in level for name in cls.model_fields}, ".".join(key)
 

@@ -220,3 +220,42 @@ def test_description_covers_sections_choices_and_what_applies() -> None:
     assert rows["whole.shots", "tuple[Shot]"].help == "examples"
     assert {one.key: one.default for one in describe(Whole)}["path"] == "required"
     assert set(settings_classes(Top)) == {Top, Whole, Flat, Deep, Shot}
+
+
+class Chain(Settings):
+    seed: int = identity(3, "the seed")
+    steps: dict[str, Choice] = section(..., "what is done, by name")
+
+
+def test_a_mapping_of_choices_is_read_by_name_and_kept_in_order() -> None:
+    found = parse(Chain, {"steps": {"second": {"kind": "deep", "flat": {"seed": 5}}, "first": {"kind": "flat"}}})
+    assert list(found.steps) == ["second", "first"]
+    assert found.steps == {"second": Deep(flat=Flat(seed=5)), "first": Flat()}
+    assert identity_of(found)["steps"]["first"] == {"kind": "flat", "seed": 1, "share": 0.5}
+    assert set(settings_classes(Chain)) == {Chain, Flat, Deep}
+    keys = {(one.key, one.type) for one in describe(Chain)}
+    assert {("steps.<name>.kind", "flat"), ("steps.<name>.kind", "deep"), ("steps.<name>.flat.seed", "int")} <= keys
+
+
+@pytest.mark.parametrize(
+    ("steps", "said"),
+    [
+        ({"a": {"kind": "deep", "flat": {"sed": 1}}}, "steps.a.flat.sed: no such setting; did you mean 'seed'?"),
+        ({"flat": {"kind": "deep", "flat": {"sed": 1}}}, "steps.flat.flat.sed: no such setting; did you mean 'seed'?"),
+        ({"deep": {"kind": "flat", "folds": 1}}, "steps.deep.folds: no such setting; known here: kind, seed, share"),
+        ({"a": {"kind": "falt"}}, "steps.a.kind: no such choice 'falt'; did you mean 'flat'?"),
+        ({"deep": {"kind": "falt"}}, "steps.deep.kind: no such choice 'falt'; did you mean 'flat'?"),
+        ({"deep": {"kind": "flat", "seed": "x"}}, 'steps.deep.seed: Input should be a valid integer (got "x")'),
+        ({"a": 3}, "steps.a: "),
+        ({"hard": {"kind": "flat"}, "hrad": {"seed": 1}}, "steps.hrad.kind: required, but not given; it says which of the choices is meant. "),
+    ],
+)
+def test_a_mistake_in_a_named_section_is_told_with_its_name(steps: dict[str, Any], said: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        parse(Chain, {"steps": steps})
+    assert str(caught.value).startswith(said)
+
+
+def test_a_misspelt_name_of_a_section_names_the_one_that_was_meant() -> None:
+    with pytest.raises(SettingsError, match=r"Was 'hard' meant\?$"):
+        parse(Chain, {"steps": {"hard": {"kind": "flat"}, "hrad": {"seed": 1}}})

@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from ray_pipeline.data.dataset import RetrievalDataset
+from ray_pipeline.data.dataset import RetrievalDataset, build_dataset
 from ray_pipeline.data.splits import EVAL, k_fold, seen_labels, split_by_group, split_shuffled
 from ray_pipeline.errors import DataError
 
@@ -62,6 +62,25 @@ def fold_dataset(dataset: RetrievalDataset, folds: int, fold: int, seed: int, *,
     queries, groups, labels = _divisible(dataset)
     assigned = k_fold(groups, folds, seed, labels if stratified else None)
     return _with_sides(dataset, queries, assigned == fold)
+
+
+def tuning_dataset(dataset: RetrievalDataset, folds: int, fold: int, seed: int) -> RetrievalDataset:
+    """`dataset` for choosing settings: the groups it evaluates are taken out, with all their queries, and fold `fold` of what
+    it trains on is evaluated in their stead."""
+    if not 0 <= fold < folds:
+        raise DataError(f"fold {fold} of {folds}: folds count from 0 to {folds - 1}")
+    is_eval = pa.array(_side(dataset, "eval"))
+    if not pc.any(is_eval).as_py():
+        raise DataError(
+            "data.tuning: nothing is evaluated, so nothing is to be kept from the choice of settings; give data.split a share to evaluate"
+        )
+    groups = _groups(dataset)
+    kept = dataset.queries.filter(pc.invert(pc.is_in(groups, value_set=groups.filter(is_eval).combine_chunks())))
+    judged = pc.is_in(dataset.qrels.column("query_id"), value_set=kept.column("query_id").combine_chunks())
+    surrogates = dataset.report.replaced_surrogates
+    inner = build_dataset(dataset.corpus, kept, dataset.qrels.filter(judged), "the training side", replaced_surrogates=surrogates)
+    queries = np.flatnonzero(_side(inner, "train"))
+    return _with_sides(inner, queries, k_fold(_groups(inner).take(pa.array(queries)), folds, seed) == fold)
 
 
 def seen_queries(dataset: RetrievalDataset) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:

@@ -7,16 +7,19 @@ import posixpath
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
+import pyarrow as pa
+import pyarrow.compute as pc
 from pydantic import Field, model_validator
 
 from ray_pipeline.artifacts import Attempt, Input
 from ray_pipeline.config import Settings, identity, section, source
-from ray_pipeline.data.dataset import RetrievalDataset
+from ray_pipeline.data.dataset import RetrievalDataset, build_dataset
 from ray_pipeline.data.eedi import EEDI_TEMPLATE
 from ray_pipeline.data.generated import generate_dataset
 from ray_pipeline.data.misconceptions import GeneratorSpec
-from ray_pipeline.data.partition import fold_dataset, shuffle_dataset, split_dataset
-from ray_pipeline.data.prepared import PreparedData, write_prepared
+from ray_pipeline.data.partition import fold_dataset, shuffle_dataset, split_dataset, tuning_dataset
+from ray_pipeline.data.prepared import PreparedData, split_names, write_prepared
+from ray_pipeline.data.reasoning import join_reasoning
 from ray_pipeline.data.registry import read_dataset
 from ray_pipeline.errors import DataError
 from ray_pipeline.pipelines.stage import Outcome, Run, Stage
@@ -56,6 +59,16 @@ class FoldSplit(Settings):
         return self
 
 
+class Tuning(Settings):
+    """Settings are chosen on the training side alone: what the split evaluates is taken out, a fold of the rest is evaluated."""
+
+    folds: int = identity(4, "how many folds of the training groups", ge=2)
+    fold: int = identity(0, "which of them is evaluated", ge=0)
+    seed: int = identity(0, "decides, with each group's id, its fold")
+
+
+Reasoning = Literal["aside", "join"]
+REASONING_HELP = "join: every query together with its chain of thought (the stage qcot); refused where the data has none"
 Split = Annotated[GivenSplit | GroupSplit | ShuffledSplit | FoldSplit, Field(discriminator="kind")]
 
 
@@ -66,6 +79,8 @@ class FileData(Settings):
     columns: dict[str, str] = identity({}, "which column of the files is which of ours, e.g. {query: question, positive: answer}")
     options: dict[str, Any] = identity({}, "the reader's own options")
     split: Split = section(GivenSplit(), "what is trained on and what is evaluated")
+    reasoning: Reasoning = identity("aside", REASONING_HELP)
+    tuning: Tuning | None = section(None, "choose settings without the split's evaluation side: a fold of the training side stands in for it")
 
 
 class GeneratedData(Settings):
@@ -76,6 +91,8 @@ class GeneratedData(Settings):
     unseen_labels: int = identity(80, "labels that only evaluation rows have", ge=0)
     eval_share: float = identity(0.15, "share of the labelled rows to evaluate, from question templates held out", ge=0, lt=1)
     query_template: str = identity(EEDI_TEMPLATE, "a query's text, from subject, construct, question, correct and wrong")
+    reasoning: Reasoning = identity("aside", REASONING_HELP)
+    tuning: Tuning | None = section(None, "choose settings without the split's evaluation side: a fold of the training side stands in for it")
 
     def spec(self) -> GeneratorSpec:
         return GeneratorSpec(self.rows, self.seed, self.unlabelled_share, self.unseen_labels, self.eval_share)
@@ -91,10 +108,32 @@ def prepare(run: Run, data: FileData | GeneratedData) -> PreparedData:
 
     def build(attempt: Attempt, finished: Mapping[int, Mapping[str, Any]]) -> Outcome:
         dataset = _read(data) if isinstance(data, FileData) else generate_dataset(data.spec(), data.query_template)
+        if data.tuning is not None:
+            dataset = tuning_dataset(dataset, data.tuning.folds, data.tuning.fold, data.tuning.seed)
+        left_out = {}
+        if data.reasoning == "join":
+            dataset, left_out["queries_without_reasoning"] = with_reasoning(dataset)
         counts = write_prepared(attempt, dataset)
-        return Outcome(dataset.corpus.num_rows, {**dataset.report.to_json(), "splits": counts})
+        return Outcome(dataset.corpus.num_rows, {**dataset.report.to_json(), **left_out, "splits": counts})
 
     return PreparedData(run.ensure(stage, build))
+
+
+def with_reasoning(dataset: RetrievalDataset) -> tuple[RetrievalDataset, int]:
+    """Every query joined with its chain of thought. One of a split that has none is an error; those in no split that have
+    none are left out, and counted."""
+    queries = dataset.queries
+    thoughts = queries.column("reasoning")
+    has = pc.fill_null(pc.not_equal(pc.utf8_trim_whitespace(thoughts), ""), False)
+    kept = pc.or_(has, pa.array(split_names(dataset) != "rest"))
+    chosen = queries.filter(kept)
+    given = None if not pc.any(has).as_py() else chosen.column("reasoning").combine_chunks()
+    texts = join_reasoning(chosen.column("query_id").combine_chunks(), chosen.column("text").combine_chunks(), given)
+    joined = chosen.set_column(chosen.schema.get_field_index("text"), "text", texts)
+    qrels = dataset.qrels.filter(pc.is_in(dataset.qrels.column("query_id"), value_set=joined.column("query_id").combine_chunks()))
+    surrogates = dataset.report.replaced_surrogates
+    found = build_dataset(dataset.corpus, joined, qrels, "queries joined with their reasoning", replaced_surrogates=surrogates)
+    return found, queries.num_rows - joined.num_rows
 
 
 def raw_input(path: str) -> Input:

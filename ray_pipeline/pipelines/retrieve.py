@@ -19,13 +19,18 @@ from ray_pipeline.retrieval.index_search import IndexSearch
 from ray_pipeline.retrieval.search_shards import DenseSearch, LexicalSearch
 
 
-class RetrievalSettings(Settings):
-    """What a ranking is made of."""
+class ChainSettings(Settings):
+    """What all stages of a chain of retrieval share."""
 
     data: Data = section(..., "the data set")
     model: EmbedderSettings = section(..., "the embedder")
     embed: EmbedSettings = section(EmbedSettings(), "how texts are cut into shards and batches")
     search: Search = section(DenseSearch(), "how documents are found")
+
+
+class RetrievalSettings(ChainSettings):
+    """What a ranking is made of."""
+
     split: Literal["train", "eval", "rest"] = identity("eval", "which queries")
     ranking: str | None = source(None, "a ranking to use instead of searching: a ranking artifact, or a TREC run file")
 

@@ -4,7 +4,7 @@ import pyarrow as pa
 import pytest
 
 from ray_pipeline.data.dataset import RetrievalDataset, build_dataset
-from ray_pipeline.data.partition import fold_dataset, seen_queries, split_dataset, split_report
+from ray_pipeline.data.partition import fold_dataset, seen_queries, split_dataset, split_report, tuning_dataset
 from ray_pipeline.errors import DataError
 
 
@@ -47,6 +47,30 @@ def test_folds_cover_every_query_once() -> None:
     assert evaluated == [0 if i % 3 == 2 else 1 for i in range(60)]
     with pytest.raises(DataError, match="fold 4 of 4: folds count from 0 to 3"):
         fold_dataset(dataset, 4, 4, seed=0)
+
+
+def test_folds_for_tuning_never_hold_what_is_evaluated_in_the_end() -> None:
+    whole = split_dataset(made(), 0.25, 1)
+    held_out = {row["group_id"] or row["query_id"] for row in whole.queries.to_pylist() if row["split"] == "eval"}
+    trained = {row["query_id"] for row in whole.queries.to_pylist() if row["split"] == "train"}
+    evaluated: list[str] = []
+    for fold in range(3):
+        inner = tuning_dataset(whole, 3, fold, seed=0)
+        rows = inner.queries.to_pylist()
+        assert not held_out & {row["group_id"] or row["query_id"] for row in rows}  # nor their unlabelled answers
+        assert {row["query_id"] for row in rows if row["split"]} == trained
+        assert set(inner.qrels.column("query_id").to_pylist()) == trained
+        evaluated += [row["query_id"] for row in rows if row["split"] == "eval"]
+        groups = [{row["group_id"] or row["query_id"] for row in rows if row["split"] == side} for side in ("train", "eval")]
+        assert not groups[0] & groups[1]
+    assert sorted(evaluated) == sorted(trained)
+
+
+def test_folds_for_tuning_want_something_to_keep_apart() -> None:
+    with pytest.raises(DataError, match="data.tuning: nothing is evaluated"):
+        tuning_dataset(made(), 3, 0, seed=0)
+    with pytest.raises(DataError, match="fold 3 of 3: folds count from 0 to 2"):
+        tuning_dataset(split_dataset(made(), 0.25, 1), 3, 3, seed=0)
 
 
 def test_seen_and_unseen_by_hand() -> None:

@@ -18,19 +18,24 @@ import yaml
 
 import jobs.__main__ as listing
 from jobs import command_line, prune, show, verify
-from jobs.command_line import CONFIGS, help_text, run_job, settings_from
+from jobs.command_line import CONFIGS, groups_of, help_text, run_job, settings_from
 from jobs.embed import EmbedJob
 from jobs.evaluate import EvaluateJob, evaluate
+from jobs.merge import MergeJob
 from jobs.mine import MineJob
 from jobs.pipeline import PipelineJob, pipeline
+from jobs.pseudo_label import PseudoLabelJob
 from jobs.search import SearchJob, search
+from jobs.train_embedder import TrainEmbedderJob
 from ray_pipeline.artifacts import Workspace, load
 from ray_pipeline.config import describe, parse
 from ray_pipeline.errors import PipelineError, SettingsError
 from ray_pipeline.run_records import Stopped
 
 ROOT = Path(__file__).parents[2]
-COMPUTING = {"embed": EmbedJob, "search": SearchJob, "mine": MineJob, "evaluate": EvaluateJob, "pipeline": PipelineJob}
+RETRIEVING = {"embed": EmbedJob, "search": SearchJob, "mine": MineJob, "evaluate": EvaluateJob, "pipeline": PipelineJob}
+COMPUTING = {**RETRIEVING, "pseudo_label": PseudoLabelJob, "train_embedder": TrainEmbedderJob}
+ALL = {**COMPUTING, "merge": MergeJob}
 WORDS = ("search.method=bm25", "data.rows=300", "search.k=100")  # a job that needs no model and no Ray
 
 
@@ -52,15 +57,23 @@ def test_the_list_names_every_job_with_one_line(capsys: pytest.CaptureFixture[st
     assert all(len(summary) > 20 for _, summary in lines)
 
 
-@pytest.mark.parametrize("job", COMPUTING)
+@pytest.mark.parametrize("job", ALL)
 def test_help_shows_every_setting_with_its_default_and_meaning(job: str) -> None:
-    text = help_text(job, COMPUTING[job])
+    text = help_text(job, ALL[job])
     keys = [line.split("=")[0].strip() for line in text.splitlines() if line.startswith("  ") and not line.startswith("   ") and "=" in line]
     assert len(keys) == len(set(keys))
-    assert set(keys) == {setting.key for setting in describe(COMPUTING[job])}
-    assert '  model.precision="bf16"\n' in text  # as configs/model/minilm.yaml has it, not as the type does
+    assert set(keys) == {setting.key for setting in describe(ALL[job])}
     assert "  cluster.workers=1\n      model workers: each holds a copy of the model. int [placement]" in text
-    assert "files|misconceptions" in text  # every choice, not the first alone
+    if job in COMPUTING:
+        assert '  model.precision="bf16"\n' in text  # as configs/model/minilm.yaml has it, not as the type does
+        assert "files|misconceptions" in text  # every choice, not the first alone
+
+
+def test_help_of_the_pipeline_shows_the_settings_of_every_kind_of_step() -> None:
+    text = help_text("pipeline", PipelineJob)
+    assert "train_embedder|mine|pseudo_labels|evaluate|merge" in text
+    assert "  steps.<name>.training.train.epochs=1.0\n      passes over the data" in text
+    assert "  --dry-run\n" in text
 
 
 @pytest.mark.parametrize("job", ["show", "verify", "prune", "compare"])
@@ -73,12 +86,35 @@ def test_help_of_the_tools(job: str, monkeypatch: pytest.MonkeyPatch, capsys: py
 
 
 def test_every_choice_of_every_group_is_valid() -> None:
-    for path in sorted(CONFIGS.glob("*/*.yaml")):
-        group = path.parent.name
-        needed = ["data.path=somewhere"] if group == "data" and "???" in path.read_text() else []
-        parse(PipelineJob, settings_from("pipeline", [f"{group}={path.stem}", *needed]))
-    assert {path.stem for path in CONFIGS.glob("*.yaml")} == set(COMPUTING)
-    assert {path.parent.name for path in CONFIGS.glob("*/*.yaml")} == {"model", "data", "method", "cluster", "experiment"}
+    groups = groups_of("pipeline")
+    for group, names in groups.items():
+        for name in names:
+            text = (CONFIGS / group / f"{name}.yaml").read_text()
+            given = [f"{group}={name}", *(["model.name=somewhere"] if group in ("model", "experiment") else [])]
+            try:
+                parse(PipelineJob, settings_from("pipeline", given))
+            except SettingsError as problem:
+                assert str(problem) == "data.path: required; give data.path=...", (group, name)
+                assert (group == "data" and "path: ???" in text) or "/data: " in text or "theorem" in name or "bge" in name
+                parse(PipelineJob, settings_from("pipeline", [*given, "data.path=somewhere"]))
+    assert {path.stem for path in CONFIGS.glob("*.yaml")} >= set(ALL)
+    assert set(groups) == {"model", "data", "method", "cluster", "experiment"}
+
+
+def test_an_experiment_is_for_every_job_that_has_its_data_and_model() -> None:
+    for job, kind in COMPUTING.items():
+        found = settings_from(job, ["experiment=demo"])
+        assert ("steps" in found) == (job == "pipeline")
+        assert parse(kind, found).data.rows == 3000  # type: ignore[attr-defined]
+    with pytest.raises(SettingsError, match="steps: no such setting"):
+        parse(EmbedJob, settings_from("embed", ["experiment=demo", "steps.before.k=3"]))
+    assert "exclude_self" not in str(settings_from("embed", ["data=statements", "data.path=x"]))  # the search is not this job's
+
+
+def test_a_group_is_one_only_for_jobs_that_have_it() -> None:
+    assert settings_from("merge", ["model=outputs/model/abc"])["model"] == "outputs/model/abc"
+    with pytest.raises(SettingsError, match="no such file in configs/experiment; did you mean 'smoke/demo'"):
+        settings_from("pipeline", ["experiment=smoke/dmo"])
 
 
 @pytest.mark.parametrize(
@@ -93,8 +129,12 @@ def test_every_choice_of_every_group_is_valid() -> None:
         (["cluster=cluster", "cluster.cpus=2"], "cluster: cpus size the embedded Ray; the cluster at address=auto has its own"),
         (["search.method=bm52"], "search.method: no such choice 'bm52'; did you mean 'bm25'?"),
         (["search.method=bm25", "search.kernel=fp32"], "search.kernel: no such setting"),
-        (["mining.range=[9,2]"], "range=(9, 2) needs 0 <= lo < hi"),
-        (["evaluate.ks=[]"], "evaluate.ks: []: give at least one k"),
+        (["steps.mine.mining.range=[9,2]"], "steps.mine.mining: range=(9, 2) needs 0 <= lo < hi"),
+        (["steps.evaluate.evaluate.ks=[]"], "steps.evaluate.evaluate.ks: []: give at least one k"),
+        (["steps.mien.k=5"], "steps.mien.kind: required, but not given; it says which of the choices is meant. Was 'mine' meant?"),
+        (["experiment=demo", "steps.train.training.train.epocs=2"], "steps.train.training.train.epocs: no such setting; did you mean 'epochs'?"),
+        (["experiment=demo", "steps.after.model=trian"], "steps.after.model='trian': there is no such step; did you mean 'train'?"),
+        (["experiment=null"], "steps: required, but not given"),
         (["log=loud"], "log: Input should be 'debug', 'info' or 'warning'"),
         (["model=nope"], "model=nope: no such file in configs/model; there are bge_en_icl, e5_base, minilm,"),
         (["model=minilm_fp23"], "did you mean 'minilm_fp32'?"),
@@ -188,14 +228,14 @@ def test_run_records_tell_of_finished_failed_and_stopped_runs(searched: Workspac
 
 
 def test_the_pipeline_prints_what_became_of_every_stage(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    arguments = [*WORDS, f"workspace={tmp_path}", "mining.range=[2,60]", "evaluate.ks=[1,25]"]
+    arguments = [*WORDS, f"workspace={tmp_path}", "steps.mine.mining.range=[2,60]", "steps.evaluate.evaluate.ks=[1,25]"]
     monkeypatch.setattr(sys, "argv", ["pipeline", *arguments])
     assert run_job("pipeline", PipelineJob, pipeline, arguments) == 0
     out = capsys.readouterr().out
     assert "5 of 5 stages computed, 0 already done" in out
     assert "report: " in out
-    report = Path(out.rsplit("report: ", 1)[1].strip())
-    assert f"python -m jobs.pipeline search.method=bm25 data.rows=300 search.k=100 workspace={tmp_path} 'mining.range=[2,60]'" in report.read_text()
+    report = Path(out.rsplit("report: ", 1)[1].split()[0])
+    assert f"python -m jobs.pipeline search.method=bm25 data.rows=300 search.k=100 workspace={tmp_path} 'steps.mine." in report.read_text()
     assert run_job("pipeline", PipelineJob, pipeline, arguments) == 0
     assert "0 of 5 stages computed, 5 already done" in capsys.readouterr().out
 

@@ -43,9 +43,7 @@ def test_a_run_stopped_after_any_step_goes_on_to_the_same_bits(step: int, every:
 
 
 @pytest.mark.parametrize("step", [0, 3, 6, 9])
-def test_a_run_stopped_between_an_evaluation_and_its_checkpoint_goes_on_to_the_same_bits(
-    step: int, tmp_path: Path, whole: dict[str, Any]
-) -> None:
+def test_a_run_stopped_between_an_evaluation_and_its_checkpoint_goes_on_to_the_same_bits(step: int, tmp_path: Path, whole: dict[str, Any]) -> None:
     with pytest.raises(Stop):
         loop_of(tmp_path / "cut", settings_of(), observer=StopAt(step, "evaluation")).run()
     loop = loop_of(tmp_path / "cut", settings_of(), attempt="b")

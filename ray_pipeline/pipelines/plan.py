@@ -1,0 +1,118 @@
+"""A pipeline: named steps in the order they are done, each reading what earlier ones gave.
+
+It is a graph without cycles by construction: a step may only name steps above it. Names are checked when settings are read,
+so a misspelt one costs nothing. Steps do not run side by side: each takes the whole cluster.
+
+What a step gives is an artifact like any other, named by its settings and inputs. So a step whose settings, data and earlier
+steps are unchanged is found done, whatever it is called now; and a pipeline that was killed goes on where it was.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from pydantic import model_validator
+
+from ray_pipeline.artifacts import Artifact
+from ray_pipeline.config import section
+from ray_pipeline.errors import SettingsError
+from ray_pipeline.pipelines.dry_run import DryRun, NotThereError
+from ray_pipeline.pipelines.retrieve import ChainSettings
+from ray_pipeline.pipelines.stage import Done, Run
+from ray_pipeline.pipelines.steps import BASE, Chain, MergeStep, ModelStep, Step, changed, uses
+
+
+class PipelineSettings(ChainSettings):
+    """A chain of steps over one data set and one base model."""
+
+    steps: dict[str, Step] = section(..., "what is done, in this order: a name, and a step of one of the kinds")
+
+    @model_validator(mode="after")
+    def _steps_fit(self) -> PipelineSettings:
+        problems = [problem for name in self.steps for problem in _misfits(self, name)]
+        if problems:
+            raise SettingsError("\n".join(problems))
+        return self
+
+
+@dataclass(frozen=True)
+class StepDone:
+    """A step, its artifact, and the stages that it took."""
+
+    name: str
+    step: Step
+    artifact: Artifact
+    stages: tuple[Done, ...]
+
+
+def run_steps(run: Run, settings: PipelineSettings, command: str) -> Iterator[StepDone]:
+    """Do the steps one after the other; each is handed out as it is done."""
+    made: dict[str, Artifact] = {}
+    for name, step in settings.steps.items():
+        before = len(run.done)
+        made[name] = step.make(Chain(run, settings, made, command))
+        yield StepDone(name, step, made[name], tuple(run.done[before:]))
+
+
+def foresee_steps(run: DryRun, settings: PipelineSettings) -> None:
+    """Say in `run` what each step would do: which of its stages are there, which is the first that is not and why, or which
+    step it waits for."""
+    made: dict[str, Artifact] = {}
+    for name, step in settings.steps.items():
+        run.say(f"{name} ({step.kind})")
+        waits = [other for other in dict.fromkeys(uses(step).values()) if other not in made]
+        if waits:
+            run.waits(f"for {' and '.join(waits)}")
+            continue
+        try:
+            made[name] = step.make(Chain(run, settings, made, ""))
+        except NotThereError:
+            continue  # the run has noted it; steps that read this one will wait
+
+
+def _misfits(settings: PipelineSettings, name: str) -> Iterator[str]:
+    """What is wrong with a step, a line each."""
+    step = settings.steps[name]
+    above = dict(list(settings.steps.items())[: list(settings.steps).index(name)])
+    if name == BASE:
+        yield f"steps.{BASE}: this name means the pipeline's own model; give the step another"
+    for field, other in uses(step).items():
+        wrong = _wrong_name(settings.steps, above, other, step.reads[field])
+        if wrong:
+            yield f"steps.{name}.{field}={other!r}: {wrong}"
+        elif field in ("groups", "pseudo"):
+            yield from _other_data(name, step, field, other, above[other])
+    if isinstance(step, MergeStep):
+        if step.model == BASE:
+            yield f"steps.{name}.model={BASE!r}: only a step that trains leaves checkpoints; name one"
+        return
+    if step.embedder and step.model != BASE:
+        yield f"steps.{name}.embedder: changes the base model, but this step uses that of {step.model!r}; drop it, or set model={BASE}"
+    try:
+        changed(settings, step)
+    except SettingsError as problem:
+        for line in str(problem).splitlines():
+            yield f"steps.{name}.{line}"
+
+
+def _wrong_name(steps: Mapping[str, Step], above: Mapping[str, Step], other: str, wanted: str) -> str:
+    """Why this step cannot be named here; nothing where it can."""
+    fitting = [name for name, step in above.items() if step.gives == wanted]
+    near = difflib.get_close_matches(other, fitting, n=1, cutoff=0.0)
+    hint = f"did you mean {near[0]!r}?" if near else f"no step above gives {wanted}"
+    if other not in steps:
+        return f"there is no such step; {hint}"
+    if other not in above:
+        return f"that step comes later; a step reads only what stands above it, so move it up, or take another: {hint}"
+    if above[other].gives != wanted:
+        return f"that step gives {above[other].gives}, and {wanted} is needed here; {hint}"
+    return ""
+
+
+def _other_data(name: str, step: Step, field: str, other: str, named: Step) -> Iterator[str]:
+    """Rows must come from the data that the step trains on: other texts under the same ids would go unnoticed."""
+    if isinstance(step, ModelStep) and isinstance(named, ModelStep) and step.data != named.data:
+        there, here = ("as it is" if not one.data else str(one.data) for one in (named, step))
+        yield f"steps.{name}.{field}={other!r}: that step reads other data ({there}; here {here}); give both the same"

@@ -1,0 +1,176 @@
+"""The kinds of steps a pipeline is made of. A new kind is one class here: its settings, and `make`, which does it.
+
+A step names the earlier steps whose artifacts it reads. `reads` says which of its fields are such names and what the step
+they name must give; `gives` says what it gives itself. `plan` checks all of this before anything runs.
+
+`data` and `embedder` hold what differs from the pipeline's own `data` and `model`; they are checked like these.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, ClassVar, Final, Literal
+
+from pydantic import Field
+
+from ray_pipeline.artifacts import Artifact
+from ray_pipeline.config import Settings, identity, parse, section, source
+from ray_pipeline.data.prepared import Split
+from ray_pipeline.pipelines.evaluate import EvaluateSettings, evaluate
+from ray_pipeline.pipelines.merge import MergeSettings, merge_model
+from ray_pipeline.pipelines.mine import MiningSettings, mine_groups
+from ray_pipeline.pipelines.prepare import prepare
+from ray_pipeline.pipelines.pseudo_labels import DEPTH, UNLABELLED, label_unlabelled, require_unlabelled
+from ray_pipeline.pipelines.retrieve import ChainSettings, RetrievalSettings, Retrieved, retrieve
+from ray_pipeline.pipelines.stage import Run
+from ray_pipeline.pipelines.train_embedder import TrainingInputs, train_embedder, trained_model
+from ray_pipeline.retrieval.pseudo_labels import PseudoLabelSettings
+from ray_pipeline.tasks.embedder_run import RowSettings
+from ray_pipeline.tasks.embedder_settings import EmbedderTraining
+
+BASE: Final = "base"  # the pipeline's own model, where a step could be named
+
+
+@dataclass(frozen=True)
+class Chain:
+    """What a step has to work with: the run, the pipeline's settings, what earlier steps gave."""
+
+    run: Run
+    settings: ChainSettings
+    made: Mapping[str, Artifact]
+    command: str  # what the user ran
+
+    def own(self, step: ModelStep) -> ChainSettings:
+        """The settings as this step has them: its data, and the model it uses."""
+        given = changed(self.settings, step)
+        model = given.model if step.model == BASE else trained_model(self.made[step.model], self.settings.model)
+        return given.model_copy(update={"model": model})
+
+    def retrieved(self, step: ModelStep, split: Split, k: int | None, depth: int = 0) -> tuple[Retrieved, RetrievalSettings]:
+        """The ranking of a split's queries by the step's model, `k` deep where the step says so."""
+        own = self.own(step)
+        search = own.search if k is None else own.search.model_copy(update={"k": k})
+        settings = RetrievalSettings(data=own.data, model=own.model, embed=own.embed, search=search, split=split)
+        return retrieve(self.run, settings, depth=depth), settings
+
+
+class ModelStep(Settings):
+    """A step that uses a model on the data."""
+
+    gives: ClassVar[str]
+    reads: ClassVar[Mapping[str, str]]
+
+    model: str = source(BASE, "base (the pipeline's own model), or the step whose model is used")
+    embedder: dict[str, Any] = identity({}, "settings of `model` that differ in this step, e.g. {layers: 3}; for model=base")
+    data: dict[str, Any] = identity({}, "settings of `data` that differ in this step, e.g. {reasoning: join}")
+
+
+class TrainEmbedderStep(ModelStep):
+    """Train an embedder. It is evaluated on the pipeline's own data, whatever it trains on, so that steps compare."""
+
+    gives: ClassVar[str] = "model"
+    reads: ClassVar[Mapping[str, str]] = {"model": "model", "groups": "groups", "pseudo": "pseudo_labels"}
+
+    kind: Literal["train_embedder"] = identity("train_embedder", "train an embedder")
+    groups: str | None = source(None, "the step whose mined negatives are trained on; null: the judgements alone")
+    pseudo: str | None = source(None, "the step whose pseudo labels are trained on too")
+    training: EmbedderTraining = section(EmbedderTraining(), "how")
+    rows: RowSettings = section(RowSettings(), "which rows are trained and evaluated on")
+
+    def make(self, chain: Chain) -> Artifact:
+        own = chain.own(self)
+        data = prepare(chain.run, own.data)
+        plain = prepare(chain.run, chain.settings.data)
+        groups, pseudo = (None if name is None else chain.made[name] for name in (self.groups, self.pseudo))
+        inputs = TrainingInputs(data, groups, pseudo, evaluation=None if plain.artifact.fingerprint == data.artifact.fingerprint else plain)
+        return train_embedder(chain.run, inputs, own.model, self.training, self.rows)
+
+
+class MineStep(ModelStep):
+    """Mine hard negatives."""
+
+    gives: ClassVar[str] = "groups"
+    reads: ClassVar[Mapping[str, str]] = {"model": "model"}
+
+    kind: Literal["mine"] = identity("mine", "mine hard negatives")
+    split: Split = identity("train", "whose queries")
+    k: int | None = identity(None, "documents to search for each query; null: as search.k", ge=1)
+    mining: MiningSettings = section(MiningSettings(), "which negatives, and in what forms")
+
+    def make(self, chain: Chain) -> Artifact:
+        found, _ = chain.retrieved(self, self.split, self.k, self.mining.depth)
+        return mine_groups(chain.run, found, self.mining)
+
+
+class PseudoLabelStep(ModelStep):
+    """Let a model label the queries that have no label."""
+
+    gives: ClassVar[str] = "pseudo_labels"
+    reads: ClassVar[Mapping[str, str]] = {"model": "model"}
+
+    kind: Literal["pseudo_labels"] = identity("pseudo_labels", "label unlabelled queries")
+    labels: PseudoLabelSettings = section(PseudoLabelSettings(), "which of the model's answers count")
+
+    def make(self, chain: Chain) -> Artifact:
+        require_unlabelled(prepare(chain.run, chain.own(self).data))
+        found, _ = chain.retrieved(self, UNLABELLED, DEPTH)
+        return label_unlabelled(chain.run, found, self.labels)
+
+
+class EvaluateStep(ModelStep):
+    """Measure a model's retrieval."""
+
+    gives: ClassVar[str] = "evaluation"
+    reads: ClassVar[Mapping[str, str]] = {"model": "model", "against": "evaluation"}
+
+    kind: Literal["evaluate"] = identity("evaluate", "measure retrieval")
+    split: Split = identity("eval", "whose queries")
+    k: int | None = identity(None, "documents to search for each query; null: as search.k", ge=1)
+    evaluate: EvaluateSettings = section(EvaluateSettings(), "what is measured, and against what")
+    against: str | None = source(None, "the evaluating step that this one is shown beside, with a paired interval")
+
+    def make(self, chain: Chain) -> Artifact:
+        found, settings = chain.retrieved(self, self.split, self.k)
+        return evaluate(chain.run, found, settings, self.evaluate, chain.command)
+
+
+class MergeStep(Settings):
+    """Make a model of another moment of a training."""
+
+    gives: ClassVar[str] = "model"
+    reads: ClassVar[Mapping[str, str]] = {"model": "model"}
+
+    kind: Literal["merge"] = identity("merge", "make a model of a kept checkpoint")
+    model: str = source(..., "the training step")
+    merge: MergeSettings = section(MergeSettings(), "which checkpoint, and in what form")
+
+    def make(self, chain: Chain) -> Artifact:
+        return merge_model(chain.run, chain.made[self.model], self.merge)
+
+
+Step = Annotated[TrainEmbedderStep | MineStep | PseudoLabelStep | EvaluateStep | MergeStep, Field(discriminator="kind")]
+
+
+def changed(settings: ChainSettings, step: ModelStep) -> ChainSettings:
+    """The settings with what the step says of its data and of the base model."""
+    if not step.data and not step.embedder:
+        return settings
+    values = {name: getattr(settings, name).model_dump(mode="json") for name in ChainSettings.model_fields}
+    merged = {**values, "data": _merged(values["data"], step.data), "model": _merged(values["model"], step.embedder)}
+    return parse(ChainSettings, merged)
+
+
+def _merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    """`below` with the values of `above`, at every depth."""
+    found = dict(below)
+    for name, value in above.items():
+        inner = found.get(name)
+        found[name] = _merged(inner, value) if isinstance(inner, Mapping) and isinstance(value, Mapping) else value
+    return found
+
+
+def uses(step: ModelStep | MergeStep) -> dict[str, str]:
+    """The steps that this one reads: the field, the name. The base model is none."""
+    given = {name: getattr(step, name) for name in step.reads}
+    return {name: value for name, value in given.items() if value is not None and value != BASE}
