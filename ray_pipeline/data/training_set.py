@@ -119,6 +119,15 @@ class TrainingSet:
     def has_teacher_scores(self) -> bool:
         return self.positives.scores is not None or self.negatives.scores is not None
 
+    def taught(self) -> NDArray[np.bool_]:
+        """[n] whether the teacher scored two documents of the query that a batch can draw together: an order to learn."""
+        # of the positives a batch draws one, of the negatives any number
+        positives, negatives = (
+            np.zeros(len(self), dtype=np.int64) if one.scores is None else np.bincount(one.rows()[~np.isnan(one.scores)], minlength=len(self))
+            for one in (self.positives, self.negatives)
+        )
+        return np.minimum(positives, 1) + negatives >= 2
+
     def join_reasoning(self, template: str = REASONING_TEMPLATE) -> TrainingSet:
         """The queries joined with their chains of thought; refused where one is missing."""
         texts = join_reasoning(self.query_ids, self.queries, self.reasoning, template)

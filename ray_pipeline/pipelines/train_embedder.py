@@ -16,10 +16,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
 
 from ray_pipeline.artifacts import Artifact, Attempt, File, Input
+from ray_pipeline.data.columns import rows_of
 from ray_pipeline.data.prepared import PreparedData
+from ray_pipeline.errors import DataError
 from ray_pipeline.models.embedder_settings import EmbedderSettings
 from ray_pipeline.models.source import locate
 from ray_pipeline.pipelines.stage import Outcome, Run, Stage
@@ -53,18 +56,31 @@ class TrainingInputs:
         given = {"groups": self.groups, "pseudo": self.pseudo, **{name: one.artifact for name, one in data.items() if one is not None}}
         return {name: artifact.location.uri for name, artifact in given.items() if artifact is not None}
 
+    def require_apart(self, rows: RowSettings) -> None:
+        """Refuse an evaluation, of other data than is trained on, that holds a training query (or the beginning of one: a training
+        query may have been joined with its reasoning)."""
+        if self.evaluation is None:
+            return
+        trained = self.data.queries(rows.split).table(["query_id", "text"])
+        evaluated = self.evaluation.queries(rows.eval_split).table(["query_id", "text"])
+        place = rows_of(trained.column("query_id"), evaluated.column("query_id"))
+        for row in np.flatnonzero(place >= 0).tolist():
+            if trained.column("text")[row].as_py().startswith(evaluated.column("text")[place[row]].as_py()):
+                raise DataError(
+                    f"query {trained.column('query_id')[row].as_py()!r} is in split {rows.split!r} of {self.data.artifact.location.uri}, which is "
+                    f"trained on, and in split {rows.eval_split!r} of {self.evaluation.artifact.location.uri}, which is evaluated; split both alike"
+                )
+
 
 def train_embedder(run: Run, inputs: TrainingInputs, model: EmbedderSettings, training: EmbedderTraining, rows: RowSettings) -> Artifact:
     """The trained model's artifact; a killed run goes on from its newest checkpoint."""
-    base = locate(model.name, model.revision)
-    given = {**inputs.as_inputs(), "model": Input(base.fingerprint, base.name, "model")}
-    guide = training.guide
-    if guide is not None:
-        found = locate(guide.name, guide.revision)
-        given["guide"] = Input(found.fingerprint, found.name, "model")
+    given = {**inputs.as_inputs(), "model": locate(model.name, model.revision).as_input()}
+    if training.guide is not None:
+        given["guide"] = locate(training.guide.name, training.guide.revision).as_input()
     stage = Stage("model", ALGORITHM, {"model": model, "training": training, "rows": rows}, given)
 
     def build(attempt: Attempt, finished: Mapping[int, Mapping[str, Any]]) -> Outcome:
+        inputs.require_apart(rows)
         check_trackers(training.train.logging.trackers)
         work = _OnWorker(EmbedderRun(model, training, rows, inputs.uris(), attempt.location.uri, attempt.prefix, stage.fingerprint(), run.force))
         spread = training.train.distributed

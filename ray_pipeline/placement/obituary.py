@@ -23,7 +23,7 @@ _LAST_LINES: Final = 3
 def obituary(problem: BaseException, unfinished: Sequence[int]) -> str:
     """The cause of death that Ray wrapped, the worker's last words, and which shards it leaves."""
     named = ", ".join(map(str, unfinished[:_NAMED])) + (f" and {len(unfinished) - _NAMED} more" if len(unfinished) > _NAMED else "")
-    spoken = " | ".join(_last_words(problem))
+    spoken = " | ".join(last_words(problem))
     return (
         f"a worker died and starting it again did not help: {cause(problem)}"
         + (f"; its last words: {spoken}" if spoken else "; it left no word (out of memory? fewer workers, smaller shards and batches need less)")
@@ -49,7 +49,7 @@ def _chain(problem: BaseException) -> Iterator[BaseException]:
         error = getattr(error, "cause", None) or error.__cause__
 
 
-def _last_words(problem: BaseException) -> list[str]:
+def last_words(problem: BaseException) -> list[str]:
     """The last lines on stderr of the process that the error names, if it ran on this machine."""
     pids = [pid for error in _chain(problem) for pid in _PID.findall(str(error))]
     for node in ray.nodes():

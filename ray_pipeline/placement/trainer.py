@@ -10,12 +10,14 @@ next see it there and end at once, and the driver raises it in its own words.
 
 from __future__ import annotations
 
+import functools
 import logging
 import os
 import tempfile
 import threading
 import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final
@@ -23,14 +25,21 @@ from typing import Any, Final
 import ray
 import ray.train
 from ray.train import FailureConfig, RunConfig, ScalingConfig
-from ray.train.torch import TorchConfig, TorchTrainer
+from ray.train.torch import TorchConfig
 
-from ray_pipeline.errors import PipelineError, TrainingError
+from ray_pipeline.errors import PipelineError, SettingsError, TrainingError
+from ray_pipeline.placement.board import Board
 from ray_pipeline.placement.cluster import ClusterSettings, connect
-from ray_pipeline.placement.obituary import cause
+from ray_pipeline.placement.controller import Introduction, Trainer
+from ray_pipeline.placement.obituary import cause, last_words
 
 logger = logging.getLogger(__name__)
 _LISTEN_EVERY: Final = 0.5  # seconds between looks at what the workers said
+_ABORT_S: Final = 5.0  # how long the controller may take to end the workers before it is killed
+_ENVIRONMENT: Final = {
+    "RAY_TRAIN_HEALTH_CHECK_INTERVAL_S": "0.5",  # how soon an end is noticed; the default costs 2 s a run
+    "RAY_CHDIR_TO_TRIAL_DIR": "0",  # or a model's relative path would be looked for elsewhere
+}
 
 
 @dataclass(frozen=True)
@@ -60,62 +69,68 @@ class Worker:
 Work = Callable[[Worker], None]
 
 
-class _Board:
-    """Where the workers leave word for the driver."""
-
-    def __init__(self) -> None:
-        self.lines: list[str] = []
-        self.value: Any = None
-        self.problem: tuple[str, str] | None = None
-
-    def say(self, line: str) -> None:
-        self.lines.append(line)
-
-    def read(self) -> list[str]:
-        lines, self.lines = self.lines, []
-        return lines
-
-    def answer(self, value: Any) -> None:
-        self.value = value
-
-    def refuse(self, kind: str, text: str) -> None:
-        self.problem = self.problem or (kind, text)
-
-    def refused(self) -> tuple[str, str] | None:
-        return self.problem
-
-    def answered(self) -> Any:
-        return self.value
-
-
-def run_together(
-    work: Work, workers: int, cluster: ClusterSettings, *, least: int | None = None, callbacks: Sequence[Any] = (), storage: str | None = None
-) -> Any:
+def run_together(work: Work, workers: int, cluster: ClusterSettings, *, least: int | None = None) -> Any:
     """What the lead worker answered, once all have ended. `least`: how few workers may go on while others are missing."""
     connect(cluster.model_copy(update={"workers": least or workers}))
-    board = ray.remote(num_cpus=0)(_Board).remote()
-    trainer = TorchTrainer(
-        _body,
-        train_loop_config={"work": work, "board": board, "threads": cluster.threads_per_worker, "workers": workers, "device": cluster.device},
-        scaling_config=_scaling(workers, least, cluster),
-        torch_config=TorchConfig(backend="nccl" if _on_cuda(cluster) else "gloo"),
-        run_config=RunConfig(
-            name=f"train-{uuid.uuid4().hex[:8]}",
-            storage_path=storage or tempfile.gettempdir(),
-            failure_config=FailureConfig(max_failures=cluster.max_restarts),
-            callbacks=list(callbacks),
-        ),
-    )
-    os.environ.setdefault("RAY_TRAIN_HEALTH_CHECK_INTERVAL_S", "0.5")  # how soon an end is noticed; the default costs 2 s a run
-    with _listening(board), _quiet():
-        try:
-            trainer.fit()
-        except ray.train.TrainingFailedError as problem:
-            raise TrainingError(f"a training worker died and starting again did not help: {cause(problem)}") from problem
+    backend = "nccl" if _on_cuda(cluster) else "gloo"
+    board = ray.remote(num_cpus=0)(Board).remote()
+    # where a controller that was just killed may still write, the rest of the folder goes all the same
+    with tempfile.TemporaryDirectory(prefix="ray_pipeline-train-", ignore_cleanup_errors=True) as folder, _environment(), _quiet():
+        trainer = Trainer(
+            # not as train_loop_config: the controller would unpickle that, and import all that the work needs before it starts a worker
+            functools.partial(_body, work, board, cluster.threads_per_worker, workers, cluster.device),
+            scaling_config=_scaling(workers, least, cluster),
+            torch_config=TorchConfig(backend=backend),
+            run_config=RunConfig(
+                name=f"train-{uuid.uuid4().hex[:8]}",
+                storage_path=folder,  # for Ray's own notes; nothing of ours goes there
+                failure_config=FailureConfig(max_failures=cluster.max_restarts),
+                callbacks=[Introduction(board)],
+            ),
+        )
+        died = _fit(trainer, board)
     refused = ray.get(board.refused.remote())
     if refused is not None:
         raise _known(refused[0])(refused[1])
+    if died is not None:
+        spoken = " | ".join(last_words(died))
+        raise TrainingError(
+            f"a training worker died, and {cluster.max_restarts} new starts did not help: {cause(died)}"
+            + (f"; its last words: {spoken}" if spoken else "; it left no word (out of memory? smaller micro batches need less)")
+        ) from died
     return ray.get(board.answered.remote())
+
+
+def _fit(trainer: Trainer, board: Any) -> BaseException | None:
+    """Run it to its end, which may be an error of the workers'. Whatever breaks in here, a stop signal above all, ends them too.
+
+    Ray waits in a thread, and this one where Python sees signals: inside `ray.get` an exception of a signal handler is lost,
+    and Ray Train's own handler of Ctrl-C, which it sets in the main thread only, makes of a stop a quiet success.
+    """
+    ending: Future[None] = Future()
+
+    def fit() -> None:
+        try:
+            trainer.fit()
+        except BaseException as problem:  # handed to who waits
+            ending.set_exception(problem)
+        else:
+            ending.set_result(None)
+
+    threading.Thread(target=fit, daemon=True, name="fit").start()
+    try:
+        with _listening(board):
+            ending.result()
+    except ray.train.TrainingFailedError as problem:
+        died: BaseException = problem
+        return died
+    except BaseException:
+        controller = ray.get(board.stop.remote())
+        if controller is not None:
+            ray.wait([controller.abort.remote()], timeout=_ABORT_S)  # gives back what the workers hold
+            ray.kill(controller)
+        raise
+    return None
 
 
 def _scaling(workers: int, least: int | None, cluster: ClusterSettings) -> ScalingConfig:
@@ -127,9 +142,14 @@ def _scaling(workers: int, least: int | None, cluster: ClusterSettings) -> Scali
 
 def _on_cuda(cluster: ClusterSettings) -> bool:
     """Whether the workers will find CUDA: logical GPUs are held without one."""
-    if cluster.device != "auto" or not cluster.gpus_per_worker:
-        return cluster.device == "cuda"
-    return bool(ray.get(ray.remote(num_cpus=0, num_gpus=cluster.gpus_per_worker)(_sees_cuda).remote()))
+    if cluster.device == "cpu" or not cluster.gpus_per_worker:
+        return False
+    # not inside a placement group that this process may belong to (a trial's), which holds no GPU
+    probe = ray.remote(num_cpus=0, num_gpus=cluster.gpus_per_worker, scheduling_strategy="DEFAULT")(_sees_cuda)
+    found = bool(ray.get(probe.remote()))
+    if cluster.device == "cuda" and not found:
+        raise SettingsError("cluster.device=cuda, but torch sees no CUDA where a worker holds a GPU; set cluster.device=auto, or fix the driver")
+    return found
 
 
 def _sees_cuda() -> bool:
@@ -138,19 +158,18 @@ def _sees_cuda() -> bool:
     return torch.cuda.is_available()
 
 
-def _body(config: dict[str, Any]) -> None:
+def _body(work: Work, board: Any, threads: int | None, workers: int, device: str) -> None:
     """On each worker."""
     import torch
 
-    board = config["board"]
     if ray.get(board.refused.remote()) is not None:
         return  # an earlier try met an error of the user's making
     context = ray.train.get_context()
-    cuda = torch.cuda.is_available() and config["device"] != "cpu" and bool(ray.get_runtime_context().get_accelerator_ids().get("GPU"))
-    torch.set_num_threads(config["threads"] or max(1, len(os.sched_getaffinity(0)) // config["workers"]))
-    device = str(ray.train.torch.get_device()) if cuda else "cpu"
+    cuda = torch.cuda.is_available() and device != "cpu" and bool(ray.get_runtime_context().get_accelerator_ids().get("GPU"))
+    torch.set_num_threads(threads or max(1, len(os.sched_getaffinity(0)) // workers))
+    place = str(ray.train.torch.get_device()) if cuda else "cpu"
     try:
-        config["work"](Worker(context.get_world_rank(), context.get_world_size(), device, board))
+        work(Worker(context.get_world_rank(), context.get_world_size(), place, board))
     except PipelineError as problem:
         ray.get(board.refuse.remote(type(problem).__name__, str(problem)))
         raise
@@ -168,8 +187,7 @@ def _listening(board: Any) -> Iterator[None]:
 
     def listen() -> None:
         while not ended.wait(_LISTEN_EVERY):
-            for line in ray.get(board.read.remote()):
-                logger.info("%s", line)
+            _tell(board)
 
     listener = threading.Thread(target=listen, daemon=True)
     listener.start()
@@ -178,8 +196,25 @@ def _listening(board: Any) -> Iterator[None]:
     finally:
         ended.set()
         listener.join()
-        for line in ray.get(board.read.remote()):
-            logger.info("%s", line)
+        _tell(board)
+
+
+def _tell(board: Any) -> None:
+    for line in ray.get(board.read.remote()):
+        logger.info("%s", line)
+
+
+@contextmanager
+def _environment() -> Iterator[None]:
+    """Ray Train's settings that it reads from the environment, for the time of a run."""
+    before = {name: os.environ.get(name) for name in _ENVIRONMENT}
+    os.environ.update({name: value for name, value in _ENVIRONMENT.items() if before[name] is None})
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
 
 
 @contextmanager

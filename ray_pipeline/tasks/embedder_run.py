@@ -18,10 +18,11 @@ from numpy.typing import NDArray
 from ray_pipeline.artifacts import load
 from ray_pipeline.config import Settings, identity
 from ray_pipeline.data.prepared import PreparedData
-from ray_pipeline.data.training_batches import plan_epoch
+from ray_pipeline.data.training_batches import BatchRules, plan_epoch
 from ray_pipeline.data.training_rows import from_groups
 from ray_pipeline.data.training_set import TrainingSet
 from ray_pipeline.data.training_sources import concat, from_labels, from_prepared
+from ray_pipeline.errors import DataError
 from ray_pipeline.evaluation.live_retrieval import SHOWN, LiveRetrieval
 from ray_pipeline.models.adapters import trainable_embedder
 from ray_pipeline.models.embedder import Embedder
@@ -74,7 +75,7 @@ class EmbedderRun:
         embedder = self._embedder(str(group.device))
         data = training_set(self.inputs, self.rows, self.training)
         task = EmbedderTask(embedder, self.training, group, self._evaluation(embedder, group), self._guide(group))
-        source = self._source(task, data, group)
+        source = self._source(task, data, group, say)
         checkpoints = Checkpoints(Location.of(self.artifact), self.prefix, self.anew)
         if group.leads:
             say(f"{len(data):,} training queries, {len(data.doc_ids):,} documents, {source.total_steps():,} steps")
@@ -122,15 +123,21 @@ class EmbedderRun:
             exclude_self=self.rows.exclude_self,
         )
 
-    def _source(self, task: EmbedderTask, data: TrainingSet, group: Group) -> EpochSource[EmbedderBatch]:
+    def _source(self, task: EmbedderTask, data: TrainingSet, group: Group, say: Say) -> EpochSource[EmbedderBatch]:
         settings, rules = self.training.train, self.training.batches
         inputs = {"model": task.model.text_input} | ({} if task.guide is None else {"guide": task.guide.text_input})
 
+        left_out: list[int] = []  # of each epoch planned so far
+
         def plan(epoch: int) -> Sequence[NDArray[Any]]:
             planned = plan_epoch(data, settings.batch_size, settings.seed, epoch, rules)
+            left_out.append(len(planned.left_out))
             return [planned.batch(number) for number in range(len(planned))]
 
-        return EpochSource(plan, BatchMaker(data, inputs, settings.seed, rules.negatives_per_query, group), settings)
+        source = EpochSource(plan, BatchMaker(data, inputs, settings.seed, rules.negatives_per_query, group), settings)
+        if group.leads and max(left_out):
+            say(f"up to {max(left_out):,} of {len(data):,} queries an epoch are in no batch: {_why_left_out(rules)}")
+        return source
 
     def _observer(self, total: int, group: Group, say: Say, report: Report | None) -> Observer:
         lookers: list[Observer] = [] if report is None else [ReportObserver(report)]
@@ -169,7 +176,19 @@ def training_set(uris: Mapping[str, str], rows: RowSettings, training: EmbedderT
         labels = load(uris["pseudo"], "pseudo_labels")
         parts.append(from_labels(data, "rest", labels.table("labels/"), weight=rows.pseudo_weight))
     whole = parts[0] if len(parts) == 1 else concat(parts)
-    return whole.shuffled_labels(training.train.seed) if training.shuffle_labels else whole
+    found = whole.shuffled_labels(training.train.seed) if training.shuffle_labels else whole
+    if training.objective.distill_weight > 0 and not found.taught().any():
+        raise DataError(
+            f"{uris.get('groups', uris['data'])}: objective.distill_weight={training.objective.distill_weight:g}, but of no query did the teacher "
+            "score two documents (scores are missing or NaN); score positives and negatives (mining keeps a reranker's scores), or set it to 0"
+        )
+    return found
+
+
+def _why_left_out(rules: BatchRules) -> str:
+    causes = ["batches.drop_last leaves out those that are not full"] if rules.drop_last else []
+    causes += ["batches.no_duplicates found every batch full or with one of their texts"] if rules.no_duplicates else []
+    return "; ".join(causes)
 
 
 def _silent(line: str) -> None:

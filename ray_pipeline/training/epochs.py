@@ -86,6 +86,7 @@ class EpochSource(Generic[Batch]):
         """All steps of the run. Epochs may differ by a batch, so each is planned once."""
         limit = self._settings.max_steps
         if self._settings.epochs is None:
+            self._batches(0)  # what no batch can be made of is refused here, before any step
             return int(limit or 0)
         left, total = Fraction(str(self._settings.epochs)), 0
         for epoch in range(math.ceil(left)):

@@ -81,8 +81,10 @@ class EvaluationSettings(Settings):
     share_seed: int = identity(0, "which queries that share holds", ge=0)
     metric: str = identity("map@25", "the figure that decides which checkpoint is best and when to stop", min_length=1)
     greater_is_better: bool = identity(True, "false where the figure is a loss")
-    patience: int | None = identity(None, "stop after so many evaluations without a new best; null: never", ge=1)
-    min_delta: float = identity(0.0, "a new best must be better by more than this", ge=0)
+    patience: int | None = identity(None, "stop after so many evaluations without a gain; null: never", ge=1)
+    min_delta: float = identity(
+        0.0, "what patience counts as a gain: more than this over the value it counts from; the best is kept by any gain", ge=0
+    )
 
     @model_validator(mode="after")
     def _one_interval(self) -> EvaluationSettings:

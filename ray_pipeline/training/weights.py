@@ -1,8 +1,10 @@
 """What is trained, and the optimizer's state of it, as whole plain tensors by name, whatever the strategy.
 
 Only parameters with `requires_grad` count: of a frozen 7B base with adapters, the adapters. A checkpoint therefore fits any
-number of ranks and either strategy, which is what lets a run go on after the cluster has changed. Under FSDP every rank
-must take part: putting a shard together is a collective.
+number of ranks and either strategy, which is what lets a run go on after the cluster has changed.
+
+Trap: under FSDP putting the shards together is a collective, which every rank must enter for the same tensor. A safetensors
+file hands out its tensors in another order in every process, so what was read from one is gone through by name.
 """
 
 from __future__ import annotations
@@ -28,9 +30,11 @@ def whole(tensor: Tensor) -> Tensor:
 
 
 def _laid_like(tensor: Tensor, pattern: Tensor) -> Tensor:
-    """The whole tensor, on the pattern's device and sharded as it is."""
+    """The whole tensor, on the pattern's device and sharded as it is: each rank cuts its shard out of what it has read itself."""
     moved = tensor.to(device=pattern.device)
-    return distribute_tensor(moved, pattern.device_mesh, pattern.placements) if isinstance(pattern, DTensor) else moved
+    if not isinstance(pattern, DTensor):
+        return moved
+    return distribute_tensor(moved, pattern.device_mesh, pattern.placements, src_data_rank=None)
 
 
 def parameter_tensors(parameters: Mapping[str, nn.Parameter]) -> dict[str, Tensor]:
@@ -52,7 +56,7 @@ def optimizer_tensors(parameters: Mapping[str, nn.Parameter], optimizer: torch.o
     return {
         f"{name}/{key}": whole(value).clone()
         for name, parameter in parameters.items()
-        for key, value in optimizer.state.get(parameter, {}).items()
+        for key, value in sorted(optimizer.state.get(parameter, {}).items())
         if isinstance(value, Tensor)
     }
 
@@ -62,7 +66,7 @@ def load_optimizer(parameters: Mapping[str, nn.Parameter], optimizer: torch.opti
     unknown = sorted({key.rpartition("/")[0] for key in tensors} - parameters.keys())
     if unknown:
         raise ModelError(f"{where}: it has averages of {len(unknown)} parameters that are not trained here ({', '.join(unknown[:3])})")
-    for key, value in tensors.items():
+    for key, value in sorted(tensors.items()):
         name, _, what = key.rpartition("/")
         parameter = parameters[name]
         counter = value.shape != parameter.shape

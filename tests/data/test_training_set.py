@@ -118,3 +118,17 @@ def test_a_negative_that_becomes_a_positive_is_dropped(made_set: MakeSet) -> Non
     assert (control.negatives.indptr.tolist(), control.negatives.docs.tolist()) == ([0, 1, 2], [2, 2])
     assert control.negatives.scores is not None
     assert control.negatives.scores.tolist() == [0.25, 0.125]
+
+
+def test_a_query_is_taught_where_two_scored_documents_can_be_drawn_together(made_set: MakeSet) -> None:
+    nan = float("nan")
+    data = made_set(
+        [[0], [0, 1], [0], [0], [0]],
+        [[2], [], [2, 3], [2], [2, 3]],
+        positive_scores=[[1.0], [1.0, 2.0], [nan], [1.0], [nan]],
+        negative_scores=[[0.5], [], [0.5, 0.25], [nan], [nan, 0.5]],
+    )
+    # q1 has two scored positives, of which a batch draws one; q3 and q4 one scored document each
+    assert data.taught().tolist() == [True, False, True, False, False]
+    assert not made_set([[0]], [[1, 2]]).taught().any()  # no scores at all
+    assert made_set([[0]], [[1, 2]], negative_scores=[[0.0, 0.0]]).taught().all()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -356,6 +357,16 @@ def test_the_history_is_written_once(tmp_path: Path, monkeypatch: pytest.MonkeyP
 def test_a_warm_up_longer_than_the_run_is_refused_before_it_begins(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match=r"schedule.warmup_steps=10 is longer than the run of 9 steps"):
         loop_of(tmp_path, settings_of(schedule={"warmup_steps": 10}, guard=None))
+
+
+def test_a_compiled_model_trains_the_same(tmp_path: Path) -> None:
+    if shutil.which("gcc") is None and shutil.which("c++") is None:
+        pytest.skip("torch.compile needs a C++ compiler on the CPU")
+    plain, compiled = (
+        loop_of(tmp_path / f"{on}", settings_of(max_steps=3, compile=on), ToyTask(dropout=0.0, double=True)).run().history for on in (False, True)
+    )
+    for name in ("loss", "grad_norm", "score"):
+        assert [row.get(name, 0.0) for row in compiled] == pytest.approx([row.get(name, 0.0) for row in plain], rel=1e-9)
 
 
 def test_rows_are_enough() -> None:
