@@ -5,6 +5,7 @@ from __future__ import annotations
 from jobs.command_line import JobSettings, main
 from ray_pipeline.artifacts import Artifact, load
 from ray_pipeline.config import section, source
+from ray_pipeline.data.prepared import PreparedData
 from ray_pipeline.models.embedder_settings import EmbedderSettings
 from ray_pipeline.pipelines.prepare import Data, prepare
 from ray_pipeline.pipelines.stage import Run
@@ -19,16 +20,26 @@ class TrainEmbedderJob(JobSettings, EmbedderTraining):
     rows: RowSettings = section(RowSettings(), "which rows are trained and evaluated on")
     groups: str | None = source(None, "a groups artifact (jobs.mine): train on its negatives; null: on the data's judgements alone")
     pseudo: str | None = source(None, "a pseudo_labels artifact: its rows are trained on too")
+    evaluated: str | None = source(None, "a data artifact that is evaluated on the way instead of `data`")
 
     def training(self) -> EmbedderTraining:
         """The part that decides how is trained."""
         return EmbedderTraining(**{name: getattr(self, name) for name in EmbedderTraining.model_fields})
 
 
+def training_inputs(settings: TrainEmbedderJob, run: Run) -> TrainingInputs:
+    """The data, prepared, and the artifacts that the settings name."""
+    evaluated = _given(settings.evaluated, "data")
+    return TrainingInputs(
+        prepare(run, settings.data),
+        _given(settings.groups, "groups"),
+        _given(settings.pseudo, "pseudo_labels"),
+        None if evaluated is None else PreparedData(evaluated),
+    )
+
+
 def train(settings: TrainEmbedderJob, run: Run) -> None:
-    inputs = TrainingInputs(prepare(run, settings.data), _given(settings.groups, "groups"), _given(settings.pseudo, "pseudo_labels"))
-    model = train_embedder(run, inputs, settings.model, settings.training(), settings.rows)
-    show(model)
+    show(train_embedder(run, training_inputs(settings, run), settings.model, settings.training(), settings.rows))
 
 
 def show(model: Artifact) -> None:
