@@ -23,7 +23,7 @@ from ray_pipeline.metrics.comparison import Comparison, compare_values
 from ray_pipeline.metrics.ranking import RankingResult, evaluate_ranking
 from ray_pipeline.models.embedder import Embedder
 from ray_pipeline.models.embedder_settings import EmbedderSettings
-from ray_pipeline.retrieval.search import search
+from ray_pipeline.retrieval.exact.search import search
 from ray_pipeline.storage import Location
 from ray_pipeline.tasks.embedder_run import EmbedderRun, RowSettings
 from ray_pipeline.tasks.embedder_settings import EmbedderTraining

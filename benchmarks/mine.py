@@ -32,7 +32,7 @@ import numpy as np
 import pyarrow as pa
 
 from benchmarks.report import finish, print_table
-from ray_pipeline.retrieval.audit import Audit
+from ray_pipeline.retrieval.mining.audit import Audit
 
 SIDES: Final = ("ours", "peer", "peer_faiss")
 NEGATIVES: Final = 15
@@ -128,11 +128,11 @@ Mine = Callable[[float | None], dict[str, Any]]
 def ours(queries: np.ndarray, docs: np.ndarray, questions: list[str], texts: list[str]) -> Mine:
     """Mining by this project, from vectors to groups."""
     from ray_pipeline.data.doc_lists import DocLists
-    from ray_pipeline.retrieval.groups import to_groups
-    from ray_pipeline.retrieval.mine import mine
-    from ray_pipeline.retrieval.positives import positive_scores
-    from ray_pipeline.retrieval.rules import MiningRules
-    from ray_pipeline.retrieval.search import search
+    from ray_pipeline.retrieval.exact.search import search
+    from ray_pipeline.retrieval.mining.groups import to_groups
+    from ray_pipeline.retrieval.mining.mine import mine
+    from ray_pipeline.retrieval.mining.positives import positive_scores
+    from ray_pipeline.retrieval.mining.rules import MiningRules
     from ray_pipeline.schemas import CORPUS, QUERIES, conform
     from ray_pipeline.text.normalise import text_hash
 

@@ -33,9 +33,9 @@ from numpy.typing import NDArray
 
 from benchmarks.report import finish, peak_resident_bytes, print_table
 from ray_pipeline.ranking import Ranking
-from ray_pipeline.retrieval.product import choose_kernel
-from ray_pipeline.retrieval.search import BLOCK_ROWS, StreamingSearch, planned_bytes
-from ray_pipeline.retrieval.topk import merge
+from ray_pipeline.retrieval.exact.product import choose_kernel
+from ray_pipeline.retrieval.exact.search import BLOCK_ROWS, StreamingSearch, planned_bytes
+from ray_pipeline.retrieval.exact.topk import merge
 
 Floats = NDArray[np.float32]
 

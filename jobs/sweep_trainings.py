@@ -15,7 +15,7 @@ from ray_pipeline.artifacts import Artifact, Input
 from ray_pipeline.config import section, source
 from ray_pipeline.models.source import locate
 from ray_pipeline.pipelines.stage import Run
-from ray_pipeline.pipelines.sweep import SweepSettings, Training
+from ray_pipeline.pipelines.sweeps.sweep import SweepSettings, Training
 from ray_pipeline.pipelines.train_embedder import train_embedder
 from ray_pipeline.placement.tuner import Objective
 

@@ -15,9 +15,9 @@ from jobs.sweep_trainings import Swept
 from jobs.train_embedder import TrainEmbedderJob
 from ray_pipeline.artifacts import Artifact
 from ray_pipeline.pipelines.stage import Run
-from ray_pipeline.pipelines.step_training import StepTraining, layered
 from ray_pipeline.pipelines.steps import BASE
-from ray_pipeline.pipelines.sweep import Recipe
+from ray_pipeline.pipelines.sweeps.step_training import StepTraining, layered
+from ray_pipeline.pipelines.sweeps.sweep import Recipe
 
 PLACES: Final = ("workspace", "cluster", "log", "force")  # where it runs is no part of an experiment
 _OF_SWEEP: Final = ("sweep", "step")

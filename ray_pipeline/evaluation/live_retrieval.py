@@ -28,8 +28,8 @@ from ray_pipeline.models.text_input import TextInput
 from ray_pipeline.objectives.batch_facts import BatchFacts
 from ray_pipeline.objectives.contrastive import contrastive_loss
 from ray_pipeline.objectives.contrastive_settings import ContrastiveSettings
+from ray_pipeline.retrieval.exact.search import search
 from ray_pipeline.retrieval.exclusion import Exclusion
-from ray_pipeline.retrieval.search import search
 from ray_pipeline.text.batches import pad, plan_batches
 from ray_pipeline.text.tokens import Tokens
 from ray_pipeline.training.distributed import Group

@@ -21,10 +21,10 @@ from ray_pipeline.errors import DataError, SettingsError
 from ray_pipeline.pipelines.retrieve import Retrieved
 from ray_pipeline.pipelines.stage import Outcome, Run, Stage
 from ray_pipeline.ranking import Ranking
-from ray_pipeline.retrieval.groups import to_groups
-from ray_pipeline.retrieval.mine import mine
-from ray_pipeline.retrieval.positives import positive_scores, scores_in_ranking
-from ray_pipeline.retrieval.rules import MiningRules
+from ray_pipeline.retrieval.mining.groups import to_groups
+from ray_pipeline.retrieval.mining.mine import mine
+from ray_pipeline.retrieval.mining.positives import positive_scores, scores_in_ranking
+from ray_pipeline.retrieval.mining.rules import MiningRules
 from ray_pipeline.retrieval.search_shards import ranking_of, teacher_scores
 from ray_pipeline.text.normalise import text_hash
 

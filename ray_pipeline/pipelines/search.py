@@ -20,6 +20,7 @@ from ray_pipeline.pipelines.stage import Outcome, Run, Stage, collect_shards, pl
 from ray_pipeline.placement.shards import run_shards
 from ray_pipeline.retrieval.bm25 import BM25Index
 from ray_pipeline.retrieval.embed import shards_of
+from ray_pipeline.retrieval.exact.topk import merge
 from ray_pipeline.retrieval.exclusion import Exclusion
 from ray_pipeline.retrieval.index_search import IndexSearch, MakeIndexShard, read_exact, recall
 from ray_pipeline.retrieval.search_shards import (
@@ -32,7 +33,6 @@ from ray_pipeline.retrieval.search_shards import (
     units,
     without_excluded,
 )
-from ray_pipeline.retrieval.topk import merge
 from ray_pipeline.storage import Location
 
 ALGORITHM = 1

@@ -23,8 +23,8 @@ from ray_pipeline.data.doc_lists import DocLists
 from ray_pipeline.data.rows import Rows, vectors_of
 from ray_pipeline.errors import DataError, SettingsError
 from ray_pipeline.ranking import PAD_DOC, Ranking
-from ray_pipeline.retrieval.positives import positive_scores
-from ray_pipeline.retrieval.search import search
+from ray_pipeline.retrieval.exact.search import search
+from ray_pipeline.retrieval.mining.positives import positive_scores
 from ray_pipeline.storage import Location
 
 _BLOCK_QUERIES = 1024

@@ -10,7 +10,6 @@ from typing import Literal, get_args, get_origin
 
 import pytest
 
-from jobs.__main__ import HIDDEN
 from jobs.command_line import JobSettings
 from ray_pipeline.config import Settings, identity, section, settings_classes
 
@@ -45,7 +44,7 @@ def unread(classes: Iterable[type[Settings]], read: set[str]) -> list[str]:
 def job_settings() -> Mapping[str, type[JobSettings]]:
     found: dict[str, type[JobSettings]] = {}
     for path in sorted((ROOT / "jobs").glob("*.py")):
-        if path.stem not in HIDDEN:
+        if path.stem != "__main__":
             module = importlib.import_module(f"jobs.{path.stem}")
             for value in vars(module).values():
                 if isinstance(value, type) and issubclass(value, JobSettings) and value.__module__ == module.__name__:

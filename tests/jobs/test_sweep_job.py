@@ -29,9 +29,9 @@ from ray_pipeline.artifacts import Artifact, Workspace, damaged, load
 from ray_pipeline.config import parse
 from ray_pipeline.errors import SettingsError
 from ray_pipeline.pipelines.stage import Run
-from ray_pipeline.pipelines.step_training import layered
 from ray_pipeline.pipelines.steps import TrainEmbedderStep
-from ray_pipeline.pipelines.sweep import Recipe, best_command, best_experiment
+from ray_pipeline.pipelines.sweeps.step_training import layered
+from ray_pipeline.pipelines.sweeps.sweep import Recipe, best_command, best_experiment
 from ray_pipeline.placement.cluster import ClusterSettings
 from ray_pipeline.reports.sweep import TrialRow
 

@@ -12,9 +12,9 @@ from ray_pipeline.data.rows import Rows
 from ray_pipeline.errors import DataError
 from ray_pipeline.ranking import Ranking
 from ray_pipeline.retrieval.embed import vectors_table
+from ray_pipeline.retrieval.exact.search import search
+from ray_pipeline.retrieval.exact.topk import merge
 from ray_pipeline.retrieval.index_search import IndexSearch, IndexShard, MakeIndexShard, read_exact, recall, recall_rows
-from ray_pipeline.retrieval.search import search
-from ray_pipeline.retrieval.topk import merge
 from ray_pipeline.storage import Location
 
 

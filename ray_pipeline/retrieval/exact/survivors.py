@@ -19,7 +19,7 @@ from typing import Final
 import torch
 from torch import Tensor
 
-from ray_pipeline.retrieval.product import Factor, Kernel, below, factor, gap, multiply
+from ray_pipeline.retrieval.exact.product import Factor, Kernel, below, factor, gap, multiply
 
 MEMBERS: Final = 16  # documents a group
 _LANES: Final = 64  # neighbouring groups whose members interleave, so that maxima are taken 64 at once

@@ -30,10 +30,10 @@ from pydantic import BeforeValidator, model_validator
 from ray_pipeline.artifacts import Artifact, Attempt, Input, Workspace
 from ray_pipeline.config import Settings, describe, identity, parse, section
 from ray_pipeline.errors import PipelineError, SettingsError, TrainingError
-from ray_pipeline.pipelines.proposals import RandomSearch, Search, proposals
-from ray_pipeline.pipelines.search_space import Domain, Space, Values, check_space, flat_space, with_values
 from ray_pipeline.pipelines.stage import Done, Outcome, Run, Stage
-from ray_pipeline.pipelines.trial_book import TrialBook
+from ray_pipeline.pipelines.sweeps.book import TrialBook
+from ray_pipeline.pipelines.sweeps.proposals import RandomSearch, Search, proposals
+from ray_pipeline.pipelines.sweeps.space import Domain, Space, Values, check_space, flat_space, with_values
 from ray_pipeline.placement.cluster import ClusterSettings
 from ray_pipeline.placement.tuner import Asha, Objective, run_trials
 from ray_pipeline.reports.sweep import TrialRow, sweep_report

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from ray_pipeline.errors import SettingsError
-from ray_pipeline.pipelines.proposals import GridSearch, OptunaSearch, Proposals, RandomSearch, proposals
-from ray_pipeline.pipelines.search_space import Choice, Integers, LogUniform, QUniform, Space, Uniform
+from ray_pipeline.pipelines.sweeps.proposals import GridSearch, OptunaSearch, Proposals, RandomSearch, proposals
+from ray_pipeline.pipelines.sweeps.space import Choice, Integers, LogUniform, QUniform, Space, Uniform
 
 SPACE: Space = {
     "lr": LogUniform(low=1e-6, high=1e-2),

@@ -12,7 +12,7 @@ from typing import Any, Final, TypeVar
 
 import pyarrow as pa
 
-from ray_pipeline.retrieval.filters import REASONS
+from ray_pipeline.retrieval.mining.filters import REASONS
 
 EXAMPLES: Final = 5  # kept a reason
 _TEXT_SHOWN: Final = 120

@@ -14,11 +14,12 @@ from numpy.typing import NDArray
 
 from ray_pipeline.errors import DataError, SettingsError
 from ray_pipeline.ranking import Ranking
-from ray_pipeline.retrieval import exact, product, survivors
+from ray_pipeline.retrieval.exact import product, survivors
+from ray_pipeline.retrieval.exact import scores as exact
+from ray_pipeline.retrieval.exact.search import StreamingSearch, planned_bytes, search
+from ray_pipeline.retrieval.exact.topk import merge
+from ray_pipeline.retrieval.exact.workers import each
 from ray_pipeline.retrieval.exclusion import Exclusion
-from ray_pipeline.retrieval.search import StreamingSearch, planned_bytes, search
-from ray_pipeline.retrieval.topk import merge
-from ray_pipeline.retrieval.workers import each
 
 Floats = NDArray[np.float32]
 KERNELS: tuple[Any, ...] = ("bf16", "fp32")
@@ -124,8 +125,8 @@ def test_limits_on_what_is_held_at_once_do_not_change_the_result(monkeypatch: py
     monkeypatch.setattr(survivors, "PAIRS", 64)
     monkeypatch.setattr(exact, "TILE", 32)
     monkeypatch.setattr(exact, "_GATHER", 64)
-    monkeypatch.setattr("ray_pipeline.retrieval.search._SCORE_BYTES", 1 << 15)
-    monkeypatch.setattr("ray_pipeline.retrieval.search._PART_QUERIES", 7)
+    monkeypatch.setattr("ray_pipeline.retrieval.exact.search._SCORE_BYTES", 1 << 15)
+    monkeypatch.setattr("ray_pipeline.retrieval.exact.search._PART_QUERIES", 7)
     assert same_bits(search(queries, docs, 30, kernel="bf16", block_rows=1024), expected)
 
 

@@ -10,12 +10,12 @@ import pytest
 
 from ray_pipeline.data.doc_lists import DocLists
 from ray_pipeline.ranking import PAD_DOC, Ranking
-from ray_pipeline.retrieval import groups
-from ray_pipeline.retrieval.audit import Audit
-from ray_pipeline.retrieval.groups import to_groups
-from ray_pipeline.retrieval.mine import Mined
-from ray_pipeline.retrieval.positives import positive_scores, scores_in_ranking
-from ray_pipeline.retrieval.search import search
+from ray_pipeline.retrieval.exact.search import search
+from ray_pipeline.retrieval.mining import groups
+from ray_pipeline.retrieval.mining.audit import Audit
+from ray_pipeline.retrieval.mining.groups import to_groups
+from ray_pipeline.retrieval.mining.mine import Mined
+from ray_pipeline.retrieval.mining.positives import positive_scores, scores_in_ranking
 from ray_pipeline.schemas import CORPUS, GROUPS, QUERIES, conform
 
 LISTS = DocLists(np.array([0, 2, 2, 5]), np.array([4, 1, 0, 3, 4]), np.array([0.5, 0.25, 1.0, 0.75, 0.125], dtype=np.float32))
@@ -30,7 +30,7 @@ def test_positive_scores_are_exact_dots_rounded_once(dtype: type, monkeypatch: p
         for row, doc in zip([0, 0, 2, 2, 2], LISTS.docs, strict=True)
     ]
     assert positive_scores(queries, docs, LISTS).tolist() == expected
-    monkeypatch.setattr("ray_pipeline.retrieval.positives._GATHER_BYTES", 16 * 384 * 2)
+    monkeypatch.setattr("ray_pipeline.retrieval.mining.positives._GATHER_BYTES", 16 * 384 * 2)
     assert positive_scores(queries, docs, LISTS).tolist() == expected
 
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from ray_pipeline.errors import DataError, SettingsError
 from ray_pipeline.ranking import Ranking
-from ray_pipeline.retrieval.topk import PAD_KEY, best, keys_of, merge, ranking_of, rows_of, scores_of
+from ray_pipeline.retrieval.exact.topk import PAD_KEY, best, keys_of, merge, ranking_of, rows_of, scores_of
 
 SCORES = st.floats(width=32, allow_nan=False, allow_infinity=False) | st.sampled_from([0.0, -0.0, 1.0, 1.0000001, -1.0, 3.4e38, -3.4e38, 1e-45])
 

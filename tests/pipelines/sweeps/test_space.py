@@ -15,8 +15,8 @@ from jobs.command_line import settings_from
 from jobs.train_embedder import TrainEmbedderJob
 from ray_pipeline.config import parse
 from ray_pipeline.errors import SettingsError
-from ray_pipeline.pipelines.search_space import Choice, Domain, Integers, LogUniform, QUniform, Uniform, check_space, flat_space, with_values
-from ray_pipeline.pipelines.sweep import SweepSettings
+from ray_pipeline.pipelines.sweeps.space import Choice, Domain, Integers, LogUniform, QUniform, Uniform, check_space, flat_space, with_values
+from ray_pipeline.pipelines.sweeps.sweep import SweepSettings
 
 BASE = {"data": {"kind": "misconceptions"}, "model": {"name": "somewhere"}}
 

@@ -23,7 +23,7 @@ import pyarrow as pa
 
 from ray_pipeline.artifacts import Attempt, File, parquet_bytes, read_parquet, write_shard
 from ray_pipeline.errors import SettingsError
-from ray_pipeline.pipelines.proposals import Proposals
+from ray_pipeline.pipelines.sweeps.proposals import Proposals
 from ray_pipeline.placement.tuner import Begun, How, Objective, Row
 from ray_pipeline.reports.sweep import TrialRow, short_keys, shown
 

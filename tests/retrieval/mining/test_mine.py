@@ -15,11 +15,11 @@ from pydantic import ValidationError
 from ray_pipeline.data.doc_lists import DocLists
 from ray_pipeline.errors import DataError, SettingsError
 from ray_pipeline.ranking import PAD_DOC, Ranking
-from ray_pipeline.retrieval import mine as mining
-from ray_pipeline.retrieval.audit import EXAMPLES, Audit
-from ray_pipeline.retrieval.filters import REASONS
-from ray_pipeline.retrieval.mine import Mined, mine
-from ray_pipeline.retrieval.rules import MiningRules
+from ray_pipeline.retrieval.mining import mine as mining
+from ray_pipeline.retrieval.mining.audit import EXAMPLES, Audit
+from ray_pipeline.retrieval.mining.filters import REASONS
+from ray_pipeline.retrieval.mining.mine import Mined, mine
+from ray_pipeline.retrieval.mining.rules import MiningRules
 from ray_pipeline.text.normalise import id_hash, text_hash
 
 

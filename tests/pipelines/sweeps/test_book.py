@@ -12,8 +12,8 @@ import pytest
 
 from ray_pipeline.artifacts import Attempt, Workspace
 from ray_pipeline.errors import SettingsError
-from ray_pipeline.pipelines.search_space import Values
-from ray_pipeline.pipelines.trial_book import TrialBook
+from ray_pipeline.pipelines.sweeps.book import TrialBook
+from ray_pipeline.pipelines.sweeps.space import Values
 from ray_pipeline.placement.tuner import Objective, Row
 
 SCORE = Objective("score", True)

@@ -3,7 +3,7 @@
 A block of documents at a time:
 1. a fast matrix product gives approximate scores of a slice of the queries (`product.py`: any kernel, with a proven bound);
 2. every pair that could be in its query's top k, given that bound and the k-th best so far, is picked out (`survivors.py`);
-3. these are scored exactly (`exact.py`) and each query's k best are kept (`topk.py`).
+3. these are scored exactly (`scores.py`) and each query's k best are kept (`topk.py`).
 
 A pair that could be in the top k always survives, and its score depends on nothing but the pair, so the result is a
 function of (vectors, k, exclusion): blocks, shards, order of arrival, kernel, threads and device change only the time.
@@ -26,13 +26,14 @@ from torch import Tensor
 
 from ray_pipeline.errors import DataError, SettingsError
 from ray_pipeline.ranking import Ranking
-from ray_pipeline.retrieval import exact, survivors
-from ray_pipeline.retrieval.exact import PairScores
+from ray_pipeline.retrieval.exact import scores as exact_scores
+from ray_pipeline.retrieval.exact import survivors
+from ray_pipeline.retrieval.exact.product import Kernel, choose_kernel, factor, input_type
+from ray_pipeline.retrieval.exact.scores import PairScores
+from ray_pipeline.retrieval.exact.survivors import Block
+from ray_pipeline.retrieval.exact.topk import PAD_KEY, ROW_LIMIT, best, check_k, keys_of, ranking_of, scores_of
+from ray_pipeline.retrieval.exact.workers import each, threads
 from ray_pipeline.retrieval.exclusion import Exclusion, ExclusionByDoc
-from ray_pipeline.retrieval.product import Kernel, choose_kernel, factor, input_type
-from ray_pipeline.retrieval.survivors import Block
-from ray_pipeline.retrieval.topk import PAD_KEY, ROW_LIMIT, best, check_k, keys_of, ranking_of, scores_of
-from ray_pipeline.retrieval.workers import each, threads
 
 Vectors = NDArray[np.float32] | NDArray[np.float16] | Tensor
 
@@ -48,7 +49,7 @@ def planned_bytes(queries: int, dim: int, block_rows: int, k: int) -> int:
     block = block_rows * (dim * (4 + 4) + 32)
     scores = max(_SCORE_BYTES, block_rows * 4) * (1 + 2 / survivors.MEMBERS)
     pairs = max(survivors.PAIRS, block_rows) * 96
-    widened = (min(queries, _PART_QUERIES) + exact.TILE * 1.5) * dim * 8
+    widened = (min(queries, _PART_QUERIES) + exact_scores.TILE * 1.5) * dim * 8
     return int(kept + block + torch.get_num_threads() * (scores + pairs + widened))
 
 

@@ -18,7 +18,7 @@ from pydantic import Field
 
 from ray_pipeline.config import Settings, identity
 from ray_pipeline.errors import SettingsError
-from ray_pipeline.pipelines.search_space import Space, Values
+from ray_pipeline.pipelines.sweeps.space import Space, Values
 
 if TYPE_CHECKING:
     from optuna.trial import Trial

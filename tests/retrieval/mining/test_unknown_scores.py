@@ -11,10 +11,10 @@ import pyarrow as pa
 from ray_pipeline.data.doc_lists import DocLists
 from ray_pipeline.data.flag_embedding import write_flag_embedding
 from ray_pipeline.ranking import Ranking
-from ray_pipeline.retrieval.groups import to_groups
-from ray_pipeline.retrieval.mine import mine
-from ray_pipeline.retrieval.positives import scores_in_ranking
-from ray_pipeline.retrieval.rules import MiningRules
+from ray_pipeline.retrieval.mining.groups import to_groups
+from ray_pipeline.retrieval.mining.mine import mine
+from ray_pipeline.retrieval.mining.positives import scores_in_ranking
+from ray_pipeline.retrieval.mining.rules import MiningRules
 
 
 def test_nan_becomes_null(tmp_path: Path) -> None:

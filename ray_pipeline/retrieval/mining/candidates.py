@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 from ray_pipeline.data.doc_lists import DocLists
 from ray_pipeline.ranking import PAD_DOC
-from ray_pipeline.retrieval import filters
-from ray_pipeline.retrieval.rules import MiningRules
-from ray_pipeline.retrieval.tally import CODE, KEPT, PAD
+from ray_pipeline.retrieval.mining import filters
+from ray_pipeline.retrieval.mining.rules import MiningRules
+from ray_pipeline.retrieval.mining.tally import CODE, KEPT, PAD
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from ray_pipeline.data.doc_lists import DocLists
-from ray_pipeline.retrieval import filters
+from ray_pipeline.retrieval.mining import filters
 
 DOCS = np.array([[7, 3, 5, 1], [1, 3, 9, 0]])
 LISTS = DocLists(np.array([0, 2, 3]), np.array([5, 7, 9]))  # query 0: 5 and 7; query 1: 9

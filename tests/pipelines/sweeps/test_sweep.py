@@ -18,10 +18,10 @@ import yaml
 from ray_pipeline.artifacts import Artifact, Attempt, Input, Workspace, damaged
 from ray_pipeline.config import Settings, identity, parse, placement, section, source
 from ray_pipeline.errors import DataError, SettingsError, TrainingError
-from ray_pipeline.pipelines.proposals import RandomSearch, proposals
-from ray_pipeline.pipelines.search_space import Uniform
 from ray_pipeline.pipelines.stage import Outcome, Run, Stage
-from ray_pipeline.pipelines.sweep import Recipe, SweepSettings, Training, best_command, sweep
+from ray_pipeline.pipelines.sweeps.proposals import RandomSearch, proposals
+from ray_pipeline.pipelines.sweeps.space import Uniform
+from ray_pipeline.pipelines.sweeps.sweep import Recipe, SweepSettings, Training, best_command, sweep
 from ray_pipeline.placement.cluster import ClusterSettings
 from ray_pipeline.placement.tuner import Objective
 

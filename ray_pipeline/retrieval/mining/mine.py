@@ -24,12 +24,12 @@ from numpy.typing import NDArray
 from ray_pipeline.data.doc_lists import DocLists
 from ray_pipeline.errors import DataError, SettingsError
 from ray_pipeline.ranking import PAD_DOC, Ranking
-from ray_pipeline.retrieval import sampling
-from ray_pipeline.retrieval.audit import Audit, Example
-from ray_pipeline.retrieval.candidates import Candidates, judge
-from ray_pipeline.retrieval.filters import lowest_scores
-from ray_pipeline.retrieval.rules import MiningRules
-from ray_pipeline.retrieval.tally import KEPT, tally
+from ray_pipeline.retrieval.mining import sampling
+from ray_pipeline.retrieval.mining.audit import Audit, Example
+from ray_pipeline.retrieval.mining.candidates import Candidates, judge
+from ray_pipeline.retrieval.mining.filters import lowest_scores
+from ray_pipeline.retrieval.mining.rules import MiningRules
+from ray_pipeline.retrieval.mining.tally import KEPT, tally
 from ray_pipeline.text.normalise import id_hash
 
 _BLOCK_CANDIDATES: Final = 1 << 19  # bounds the temporaries to some tens of megabytes, and keeps them near the caches

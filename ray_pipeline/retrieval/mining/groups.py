@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ray_pipeline.data.doc_lists import DocLists
 from ray_pipeline.ranking import PAD_DOC
-from ray_pipeline.retrieval.mine import Mined
+from ray_pipeline.retrieval.mining.mine import Mined
 from ray_pipeline.schemas import GROUPS
 
 _DOCS_AT_ONCE: Final = 65_536  # documents gathered into one table: a string array of Arrow's holds at most 2 GiB

@@ -12,8 +12,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from ray_pipeline.retrieval.audit import EXAMPLES, Audit, Example, ShortQuery
-from ray_pipeline.retrieval.filters import REASONS
+from ray_pipeline.retrieval.mining.audit import EXAMPLES, Audit, Example, ShortQuery
+from ray_pipeline.retrieval.mining.filters import REASONS
 
 KEPT: Final = 0
 PAD: Final = 255

@@ -30,7 +30,7 @@ import torch
 from torch import Tensor
 
 from ray_pipeline.errors import SettingsError
-from ray_pipeline.retrieval.workers import each, threads
+from ray_pipeline.retrieval.exact.workers import each, threads
 
 Kernel = Literal["bf16", "fp32"]
 _TILE: Final = 2048  # rows prepared at once: a few MiB of scratch
