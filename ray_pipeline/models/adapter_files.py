@@ -30,8 +30,8 @@ from ray_pipeline.models.adapters import attach, is_adapted
 from ray_pipeline.models.backbone import Precision, Weights
 from ray_pipeline.models.embedder import Embedder
 from ray_pipeline.models.embedder_settings import EmbedderSettings
-from ray_pipeline.models.parameters import misfits
 from ray_pipeline.models.trained_settings import FORMAT, RECORD, read_record
+from ray_pipeline.models.trained_weights import misfits
 from ray_pipeline.models.whole_folder import written_whole
 
 _TENSORS: Final = "adapter_model.safetensors"

@@ -24,7 +24,7 @@ from ray_pipeline.models.adapter_files import open_adapter
 from ray_pipeline.models.adapters import attach, is_adapted
 from ray_pipeline.models.backbone import Precision, Weights
 from ray_pipeline.models.embedder import Embedder
-from ray_pipeline.models.parameters import load_trainable_state, trainable_state
+from ray_pipeline.models.trained_weights import load_parameters, parameter_tensors, trained
 
 PROBES: Final = (
     "a short text",
@@ -50,7 +50,7 @@ def merge(embedder: Embedder, probes: Sequence[str] = PROBES) -> Embedder:
     merged = Embedder(embedder.settings, str(embedder.device), plain)
     attach(merged, deepcopy(embedder.backbone.peft_config["default"]))
     merged.projection.requires_grad_(True)
-    load_trainable_state(merged, trainable_state(embedder))
+    load_parameters(trained(merged), parameter_tensors(trained(embedder)), "the adapter")
     merged.eval()
     apart = unit_vectors(merged, probes)
     merged.backbone = merged.backbone.merge_and_unload()

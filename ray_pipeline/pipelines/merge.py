@@ -31,10 +31,10 @@ from ray_pipeline.models.embedder_settings import EmbedderSettings
 from ray_pipeline.models.export import export_embedder
 from ray_pipeline.models.model_card import ModelFacts
 from ray_pipeline.models.source import ModelFiles, locate
+from ray_pipeline.models.trained_weights import load_parameters, trained
 from ray_pipeline.pipelines.stage import Outcome, Run, Stage
 from ray_pipeline.tasks.embedder_settings import EmbedderTraining
 from ray_pipeline.training.history import from_lines
-from ray_pipeline.training.weights import load_parameters, trained
 
 ALGORITHM = 1
 _KEPT = re.compile(r"checkpoints/step-([0-9]+)\.safetensors")

@@ -27,6 +27,7 @@ from ray_pipeline.evaluation.live_retrieval import SHOWN, LiveRetrieval
 from ray_pipeline.models.adapters import trainable_embedder
 from ray_pipeline.models.embedder import Embedder
 from ray_pipeline.models.embedder_settings import EmbedderSettings
+from ray_pipeline.models.trained_weights import load_parameters, parameter_tensors, trained
 from ray_pipeline.storage import Location
 from ray_pipeline.tasks.embedder import EmbedderTask
 from ray_pipeline.tasks.embedder_batches import BatchMaker, EmbedderBatch
@@ -40,7 +41,6 @@ from ray_pipeline.training.epochs import EpochSource
 from ray_pipeline.training.loop import Loop
 from ray_pipeline.training.observers import ConsoleObserver, Observer, Observers, ReportObserver, TrackerObserver
 from ray_pipeline.training.trackers import open_trackers
-from ray_pipeline.training.weights import load_parameters, parameter_tensors, trained
 
 Say = Callable[[str], None]
 Report = Callable[[Mapping[str, float]], None]

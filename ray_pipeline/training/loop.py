@@ -21,6 +21,7 @@ from typing import Any, Generic
 from torch import nn
 
 from ray_pipeline.errors import SettingsError, TrainingError
+from ray_pipeline.models.trained_weights import trained
 from ray_pipeline.training.checkpoint import Checkpoints
 from ray_pipeline.training.distributed import Group, wrap
 from ray_pipeline.training.generators import seed_generators
@@ -33,7 +34,6 @@ from ray_pipeline.training.run_state import Ending, RunState
 from ray_pipeline.training.schedule import lr_share, set_lr, warmup_steps
 from ray_pipeline.training.settings import TrainSettings
 from ray_pipeline.training.task import Batch, Source, Step, Task
-from ray_pipeline.training.weights import trained
 
 logger = logging.getLogger(__name__)
 _NO_MEANS = ("loss", "tokens", "weight", "queries", "off_diagonal_cosine", "off_diagonal_pairs")  # sums with a name or a divisor of their own

@@ -19,14 +19,15 @@ from torch import nn
 
 from ray_pipeline.artifacts import File
 from ray_pipeline.errors import ArtifactError
+from ray_pipeline.models.trained_weights import load_parameters, parameter_tensors
 from ray_pipeline.training.checkpoint import Checkpoint, Checkpoints
 from ray_pipeline.training.distributed import Group
 from ray_pipeline.training.generators import generators_state, restore_generators, seed_generators
 from ray_pipeline.training.guard import Guard
+from ray_pipeline.training.optimizer_state import load_optimizer, optimizer_tensors
 from ray_pipeline.training.run_state import RunState
 from ray_pipeline.training.settings import TrainSettings
 from ray_pipeline.training.task import Batch, Source
-from ray_pipeline.training.weights import load_optimizer, load_parameters, optimizer_tensors, parameter_tensors
 
 
 @dataclass

@@ -22,6 +22,7 @@ from ray_pipeline.artifacts import Workspace, load
 from ray_pipeline.config import parse
 from ray_pipeline.data.prepared import PreparedData
 from ray_pipeline.evaluation.live_retrieval import LiveRetrieval
+from ray_pipeline.models.trained_weights import parameter_tensors
 from ray_pipeline.pipelines.prepare import GeneratedData, prepare
 from ray_pipeline.pipelines.stage import Run
 from ray_pipeline.placement.cluster import ClusterSettings
@@ -29,7 +30,6 @@ from ray_pipeline.tasks.embedder import EmbedderTask
 from ray_pipeline.tasks.embedder_settings import EmbedderTraining
 from ray_pipeline.training.distributed import Group
 from ray_pipeline.training.loop import Loop
-from ray_pipeline.training.weights import parameter_tensors
 from tests.tasks.tiny_training import embedder_loop, settings_of, without_dropout
 
 WORLD = 2

@@ -12,9 +12,9 @@ import pytest
 import torch
 
 from ray_pipeline.errors import ModelError, SettingsError, TrainingError
+from ray_pipeline.models.trained_weights import parameter_tensors
 from ray_pipeline.training import checkpoint as checkpoint_file
 from ray_pipeline.training.checkpoint import Checkpoints
-from ray_pipeline.training.weights import parameter_tensors
 from tests.training.toy import ROWS, Stop, StopAt, ToyTask, facts, loop_of, rows_of, settings_of, source_of, steps_of
 
 STEPS = 9  # of the usual settings

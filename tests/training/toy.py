@@ -150,7 +150,8 @@ def loop_of(
 
 def facts(loop: Loop[Rows], ending: Ending) -> dict[str, Any]:
     """All that two runs have to agree on, to the last bit."""
-    from ray_pipeline.training.weights import optimizer_tensors, parameter_tensors
+    from ray_pipeline.models.trained_weights import parameter_tensors
+    from ray_pipeline.training.optimizer_state import optimizer_tensors
 
     history = [{name: value for name, value in row.items() if name != "seconds"} for row in ending.history]
     return {

@@ -1,4 +1,4 @@
-"""What is trained, and the optimizer's state of it, as whole plain tensors by name, whatever the strategy.
+"""What is trained of a model, as whole plain tensors by name and back, whatever the strategy.
 
 Only parameters with `requires_grad` count: of a frozen 7B base with adapters, the adapters. A checkpoint therefore fits any
 number of ranks and either strategy, which is what lets a run go on after the cluster has changed.
@@ -16,7 +16,6 @@ from torch import Tensor, nn
 from torch.distributed.tensor import DTensor, distribute_tensor
 
 from ray_pipeline.errors import ModelError
-from ray_pipeline.models.parameters import misfits
 
 
 def trained(model: nn.Module) -> dict[str, nn.Parameter]:
@@ -29,7 +28,7 @@ def whole(tensor: Tensor) -> Tensor:
     return full.detach().cpu().contiguous()
 
 
-def _laid_like(tensor: Tensor, pattern: Tensor) -> Tensor:
+def laid_like(tensor: Tensor, pattern: Tensor) -> Tensor:
     """The whole tensor, on the pattern's device and sharded as it is: each rank cuts its shard out of what it has read itself."""
     moved = tensor.to(device=pattern.device)
     if not isinstance(pattern, DTensor):
@@ -48,26 +47,23 @@ def load_parameters(parameters: Mapping[str, nn.Parameter], tensors: Mapping[str
         raise ModelError(f"{where}: a checkpoint of another model or other settings: {'; '.join(problems)}. Go on with those it was written with")
     with torch.no_grad():
         for name, parameter in parameters.items():
-            parameter.copy_(_laid_like(tensors[name].to(parameter.dtype), parameter))
+            parameter.copy_(laid_like(tensors[name].to(parameter.dtype), parameter))
 
 
-def optimizer_tensors(parameters: Mapping[str, nn.Parameter], optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
-    """`<parameter>/<what>`: Adam's averages and step counts. Rates and betas are settings, not state."""
-    return {
-        f"{name}/{key}": whole(value).clone()
-        for name, parameter in parameters.items()
-        for key, value in sorted(optimizer.state.get(parameter, {}).items())
-        if isinstance(value, Tensor)
-    }
-
-
-def load_optimizer(parameters: Mapping[str, nn.Parameter], optimizer: torch.optim.Optimizer, tensors: Mapping[str, Tensor], where: object) -> None:
-    """Put Adam's state back: averages laid as their parameter is, a step count whole beside it, as the fused kernel wants it."""
-    unknown = sorted({key.rpartition("/")[0] for key in tensors} - parameters.keys())
+def misfits(here: Mapping[str, torch.Size], given: Mapping[str, torch.Size]) -> list[str]:
+    """In what two sets of named shapes differ, in words."""
+    lacking = [name for name in here if name not in given]
+    unknown = [name for name in given if name not in here]
+    other = [f"{name} is {list(given[name])}, here {list(shape)}" for name, shape in here.items() if name in given and given[name] != shape]
+    found = []
+    if lacking:
+        found.append(f"it lacks {len(lacking)} tensors ({_some(lacking)})")
     if unknown:
-        raise ModelError(f"{where}: it has averages of {len(unknown)} parameters that are not trained here ({', '.join(unknown[:3])})")
-    for key, value in sorted(tensors.items()):
-        name, _, what = key.rpartition("/")
-        parameter = parameters[name]
-        counter = value.shape != parameter.shape
-        optimizer.state[parameter][what] = (value.to(parameter.device) if counter else _laid_like(value, parameter)).clone()
+        found.append(f"it has {len(unknown)} tensors that are not trained here ({_some(unknown)})")
+    if other:
+        found.append(f"{len(other)} tensors have another shape ({_some(other)})")
+    return found
+
+
+def _some(names: list[str]) -> str:
+    return ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")

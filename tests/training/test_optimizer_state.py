@@ -1,4 +1,4 @@
-"""What is trained and Adam's state of it, as plain tensors and back. Sharded tensors: test_distributed.py."""
+"""Adam's state beside what is trained, as plain tensors and back. Sharded tensors: test_distributed.py."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ import torch
 from torch import nn
 
 from ray_pipeline.errors import ModelError
-from ray_pipeline.training.weights import load_optimizer, load_parameters, optimizer_tensors, parameter_tensors, trained
+from ray_pipeline.models.trained_weights import load_parameters, parameter_tensors, trained
+from ray_pipeline.training.optimizer_state import load_optimizer, optimizer_tensors
 
 
 def made(seed: int) -> nn.Sequential:
