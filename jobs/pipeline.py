@@ -33,6 +33,9 @@ def pipeline(settings: PipelineJob, run: Run) -> None:
         done.append(one)
         show(one, done)
     print(summary(done))
+    reports = [one.artifact.file("report.md").uri for one in done if one.step.kind == "evaluate"]
+    if reports:
+        print(f"report: {reports[-1]}")
 
 
 def show(one: StepDone, done: Sequence[StepDone]) -> None:
@@ -66,9 +69,9 @@ def summary(done: Sequence[StepDone]) -> str:
     """One line a stage: what became of it, how long it took."""
     stages = [(one.name, stage) for one in done for stage in one.stages]
     width = max((len(name) for name, _ in stages), default=4)
-    lines = ["", f"{'step':<{width}}  {'stage':<16} {'status':<13} {'time':>7}  {'rows':>8}  artifact"]
+    lines = ["", f"{'step':<{width}}  {'stage':<18} {'status':<13} {'time':>7}  {'rows':>8}  artifact"]
     lines += [
-        f"{name:<{width}}  {_name(stage):<16} {stage.status:<13} {duration(stage.seconds):>7}  {stage.artifact.manifest['rows']:>8,}  "
+        f"{name:<{width}}  {_name(stage):<18} {stage.status:<13} {duration(stage.seconds):>7}  {stage.artifact.manifest['rows']:>8,}  "
         f"{stage.artifact.fingerprint[:12]}"
         for name, stage in stages
     ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +13,17 @@ import pytest
 from ray_pipeline.placement.cluster import ClusterSettings
 
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+
+
+@pytest.fixture(autouse=True)
+def _logging_as_before() -> Iterator[None]:
+    """Jobs send logging to the stderr of their start, which here is gone after each test: whatever writes there goes."""
+    root, ours = logging.getLogger(), [logging.getLogger(name) for name in ("ray_pipeline", "jobs")]
+    levels = [one.level for one in (root, *ours)]
+    yield
+    root.handlers[:] = [one for one in root.handlers if type(one) is not logging.StreamHandler]
+    for one, level in zip((root, *ours), levels, strict=True):
+        one.setLevel(level)
 
 
 @pytest.fixture(scope="session")

@@ -75,6 +75,11 @@ def connect(settings: ClusterSettings) -> None:
     _check_room(settings)
 
 
+def is_embedded(settings: ClusterSettings) -> bool:
+    """Whether Ray is this machine's alone, started for this process."""
+    return not (settings.address or os.environ.get("RAY_ADDRESS"))
+
+
 def preparing_cpus(settings: ClusterSettings) -> float:
     """Logical CPUs for a task that prepares a shard: none where the workers hold them all, or it would wait for ever."""
     held = settings.workers * settings.cpus_per_worker

@@ -29,7 +29,7 @@ from ray.train.torch import TorchConfig
 
 from ray_pipeline.errors import PipelineError, SettingsError, TrainingError
 from ray_pipeline.placement.board import Board
-from ray_pipeline.placement.cluster import ClusterSettings, connect
+from ray_pipeline.placement.cluster import ClusterSettings, connect, is_embedded
 from ray_pipeline.placement.controller import Introduction, Trainer
 from ray_pipeline.placement.obituary import cause, last_words
 
@@ -40,6 +40,7 @@ _ENVIRONMENT: Final = {
     "RAY_TRAIN_HEALTH_CHECK_INTERVAL_S": "0.5",  # how soon an end is noticed; the default costs 2 s a run
     "RAY_CHDIR_TO_TRIAL_DIR": "0",  # or a model's relative path would be looked for elsewhere
 }
+_EMBEDDED: Final = {"RAY_TRAIN_ENABLE_PREEMPTION_WATCHER": "0"}  # a process that asks whether this machine is about to be taken away
 
 
 @dataclass(frozen=True)
@@ -75,7 +76,7 @@ def run_together(work: Work, workers: int, cluster: ClusterSettings, *, least: i
     backend = "nccl" if _on_cuda(cluster) else "gloo"
     board = ray.remote(num_cpus=0)(Board).remote()
     # where a controller that was just killed may still write, the rest of the folder goes all the same
-    with tempfile.TemporaryDirectory(prefix="ray_pipeline-train-", ignore_cleanup_errors=True) as folder, _environment(), _quiet():
+    with tempfile.TemporaryDirectory(prefix="ray_pipeline-train-", ignore_cleanup_errors=True) as folder, _environment(cluster), _quiet():
         trainer = Trainer(
             # not as train_loop_config: the controller would unpickle that, and import all that the work needs before it starts a worker
             functools.partial(_body, work, board, cluster.threads_per_worker, workers, cluster.device),
@@ -205,10 +206,11 @@ def _tell(board: Any) -> None:
 
 
 @contextmanager
-def _environment() -> Iterator[None]:
+def _environment(cluster: ClusterSettings) -> Iterator[None]:
     """Ray Train's settings that it reads from the environment, for the time of a run."""
-    before = {name: os.environ.get(name) for name in _ENVIRONMENT}
-    os.environ.update({name: value for name, value in _ENVIRONMENT.items() if before[name] is None})
+    wanted = {**_ENVIRONMENT, **(_EMBEDDED if is_embedded(cluster) else {})}
+    before = {name: os.environ.get(name) for name in wanted}
+    os.environ.update({name: value for name, value in wanted.items() if before[name] is None})
     try:
         yield
     finally:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import importlib
 import json
-import logging
 import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -38,17 +37,6 @@ RETRIEVING = {"embed": EmbedJob, "search": SearchJob, "mine": MineJob, "evaluate
 COMPUTING = {**RETRIEVING, "pseudo_label": PseudoLabelJob, "train_embedder": TrainEmbedderJob}
 ALL = {**COMPUTING, "merge": MergeJob, "sweep": SweepTrainEmbedder}
 WORDS = ("search.method=bm25", "data.rows=300", "search.k=100")  # a job that needs no model and no Ray
-
-
-@pytest.fixture(autouse=True)
-def _logging_as_before() -> Iterator[None]:
-    """Jobs send logging to the stderr of their start, which here is gone after each test."""
-    root, ours = logging.getLogger(), [logging.getLogger(name) for name in ("ray_pipeline", "jobs")]
-    handlers, levels = root.handlers[:], [one.level for one in (root, *ours)]
-    yield
-    root.handlers[:] = handlers
-    for one, level in zip((root, *ours), levels, strict=True):
-        one.setLevel(level)
 
 
 def test_the_list_names_every_job_with_one_line(capsys: pytest.CaptureFixture[str]) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 import os
 import shlex
 import shutil
@@ -11,7 +10,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -39,17 +38,6 @@ ROOT = Path(__file__).parents[2]
 PATIENCE = 300.0
 RATE = "train.optimizer.lr"
 RATES = [2e-3, 1e3, 1e-3]  # the second is a planted collapse
-
-
-@pytest.fixture(autouse=True)
-def _logging_as_before() -> Iterator[None]:
-    """Jobs send logging to the stderr of their start, which here is gone after each test."""
-    root, ours = logging.getLogger(), [logging.getLogger(name) for name in ("ray_pipeline", "jobs")]
-    handlers, levels = root.handlers[:], [one.level for one in (root, *ours)]
-    yield
-    root.handlers[:] = handlers
-    for one, level in zip((root, *ours), levels, strict=True):
-        one.setLevel(level)
 
 
 @pytest.fixture
