@@ -13,10 +13,9 @@ from jobs.command_line import JobSettings
 from jobs.train_embedder import TrainEmbedderJob, training_inputs
 from ray_pipeline.artifacts import Artifact, Input
 from ray_pipeline.config import section, source
-from ray_pipeline.models.source import locate
 from ray_pipeline.pipelines.stage import Run
 from ray_pipeline.pipelines.sweeps.sweep import SweepSettings, Training
-from ray_pipeline.pipelines.train_embedder import train_embedder
+from ray_pipeline.pipelines.train_embedder import train_embedder, training_reads
 from ray_pipeline.placement.tuner import Objective
 
 _RATE: Final = "train.optimizer.lr"
@@ -28,9 +27,7 @@ class SweepTrainEmbedder(TrainEmbedderJob):
 
 
 def embedder_reads(settings: TrainEmbedderJob, run: Run) -> Mapping[str, Input]:
-    models = {"model": settings.model, "guide": settings.guide}
-    found = {name: locate(one.name, one.revision) for name, one in models.items() if one is not None}
-    return {**training_inputs(settings, run).as_inputs(), **{name: Input(one.fingerprint, one.name, "model") for name, one in found.items()}}
+    return training_reads(training_inputs(settings, run), settings.model, settings.training())
 
 
 def embedder_trained(settings: TrainEmbedderJob, run: Run) -> Artifact:

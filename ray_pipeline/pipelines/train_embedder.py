@@ -72,12 +72,17 @@ class TrainingInputs:
                 )
 
 
-def train_embedder(run: Run, inputs: TrainingInputs, model: EmbedderSettings, training: EmbedderTraining, rows: RowSettings) -> Artifact:
-    """The trained model's artifact; a killed run goes on from its newest checkpoint."""
+def training_reads(inputs: TrainingInputs, model: EmbedderSettings, training: EmbedderTraining) -> dict[str, Input]:
+    """All that a training reads: its artifacts, the model it begins from, and the guide."""
     given = {**inputs.as_inputs(), "model": locate(model.name, model.revision).as_input()}
     if training.guide is not None:
         given["guide"] = locate(training.guide.name, training.guide.revision).as_input()
-    stage = Stage("model", ALGORITHM, {"model": model, "training": training, "rows": rows}, given)
+    return given
+
+
+def train_embedder(run: Run, inputs: TrainingInputs, model: EmbedderSettings, training: EmbedderTraining, rows: RowSettings) -> Artifact:
+    """The trained model's artifact; a killed run goes on from its newest checkpoint."""
+    stage = Stage("model", ALGORITHM, {"model": model, "training": training, "rows": rows}, training_reads(inputs, model, training))
 
     def build(attempt: Attempt, finished: Mapping[int, Mapping[str, Any]]) -> Outcome:
         inputs.require_apart(rows)
