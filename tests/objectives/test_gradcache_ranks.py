@@ -5,8 +5,6 @@ reads those of a communication hook.
 """
 
 import json
-import os
-import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -22,6 +20,7 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from ray_pipeline.objectives.gradcache import cached_backward
+from tests.ranks import run_ranks
 
 WORLD = 2
 STEPS = 3  # DDP arranges its buckets anew at the second
@@ -177,15 +176,7 @@ def rank_main(rank: int, folder: Path) -> None:
 def ranks(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder in which two ranks left their gradients."""
     folder = tmp_path_factory.mktemp("ranks")
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
-    commands = [[sys.executable, __file__, str(rank), str(folder)] for rank in range(WORLD)]
-    started = [subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True) for command in commands]
-    try:
-        said = [process.communicate(timeout=120)[1] for process in started]
-    finally:
-        for process in started:
-            process.kill()
-    assert [process.returncode for process in started] == [0] * WORLD, "\n".join(said)[-4000:]
+    run_ranks(__file__, WORLD, str(folder), patience=120)
     return folder
 
 

@@ -6,8 +6,6 @@ This file is also the program of a rank: `python test_embedder_ranks.py RANK FOL
 from __future__ import annotations
 
 import json
-import os
-import subprocess
 import sys
 from datetime import timedelta
 from pathlib import Path
@@ -30,6 +28,7 @@ from ray_pipeline.tasks.embedder import EmbedderTask
 from ray_pipeline.tasks.embedder_settings import EmbedderTraining
 from ray_pipeline.training.distributed import Group
 from ray_pipeline.training.loop import Loop
+from tests.ranks import run_ranks
 from tests.tasks.tiny_training import embedder_loop, settings_of, without_dropout
 
 WORLD = 2
@@ -109,16 +108,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> PreparedData:
 def ranks(tmp_path_factory: pytest.TempPathFactory, calm: Path, data: PreparedData) -> Path:
     """The folder in which two ranks left what they found."""
     folder = tmp_path_factory.mktemp("ranks")
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2]), "TOKENIZERS_PARALLELISM": "false"}
-    uri = data.artifact.location.uri
-    commands = [[sys.executable, __file__, str(rank), str(folder), str(calm), uri] for rank in range(WORLD)]
-    started = [subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True) for command in commands]
-    try:
-        said = [process.communicate(timeout=240)[1] for process in started]
-    finally:
-        for process in started:
-            process.kill()
-    assert [process.returncode for process in started] == [0] * WORLD, "\n".join(said)[-6000:]
+    run_ranks(__file__, WORLD, str(folder), str(calm), data.artifact.location.uri)
     return folder
 
 

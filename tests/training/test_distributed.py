@@ -6,8 +6,6 @@ This file is also the program of a rank: `python test_distributed.py RANK FOLDER
 from __future__ import annotations
 
 import json
-import os
-import subprocess
 import sys
 from datetime import timedelta
 from pathlib import Path
@@ -19,6 +17,7 @@ import torch.distributed as dist
 from torch import nn
 
 from ray_pipeline.training.distributed import Group, Strategy, without_sync, wrap
+from tests.ranks import run_ranks
 from tests.training.toy import Stop, StopAt, ToyTask, facts, loop_of, settings_of
 
 WORLD = 2
@@ -146,15 +145,7 @@ def ranks(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[dict[str
     """What two ranks found, and the folder they left their checkpoints in."""
     folder = tmp_path_factory.mktemp("ranks")
     cut(folder / "of one", "ddp", Group())
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
-    commands = [[sys.executable, __file__, str(rank), str(folder)] for rank in range(WORLD)]
-    started = [subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True) for command in commands]
-    try:
-        said = [process.communicate(timeout=240)[1] for process in started]
-    finally:
-        for process in started:
-            process.kill()
-    assert [process.returncode for process in started] == [0] * WORLD, "\n".join(said)[-6000:]
+    run_ranks(__file__, WORLD, str(folder))
     return folder, [json.loads((folder / f"{rank}.json").read_text()) for rank in range(WORLD)]
 
 
