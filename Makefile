@@ -28,8 +28,8 @@ lint: ## ruff: rules and format
 types: ## mypy, strict on the library
 	@$(VENV)/bin/mypy
 
-pytest: ## the tests, with their ten slowest
-	@$(JOBS_ENV) $(RUN) -m pytest
+pytest: ## the tests, with their ten slowest; properties on the same examples every time
+	@$(JOBS_ENV) $(RUN) -m pytest --hypothesis-profile=ci
 
 lock: ## resolve pyproject.toml anew into locks/
 	@$(RUN) locks/resolve.py $(PLATFORM)

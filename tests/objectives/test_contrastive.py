@@ -191,7 +191,7 @@ def slowly(
                 else:
                     terms.append(torch.stack([log_sum([one, *pool]) - one for one in logits.values()]).mean())
             alone = not any(left.values())
-            contrastive = torch.zeros_like(drawn) if alone else torch.stack(terms).mean()
+            contrastive = 0.0 * logits[t] if alone else torch.stack(terms).mean()  # the product keeps a graph, though nothing is left
             scored = [(sim(queries[i], documents[k]), value) for k, value in zip(own, case.teacher[i], strict=True) if not math.isnan(value)]
             kl = torch.zeros_like(drawn)
             if s.distill_weight > 0 and len(scored) > 1:
