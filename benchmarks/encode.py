@@ -3,6 +3,9 @@
 The figure is rows a second from the first batch to the last, start-up apart (model loading, Ray, worker processes). Ours
 runs as the job runs: shards through Ray Data, tokenising included, vectors written to Parquet. Its plain loop is the
 same shard work called in one process, which is what Ray's overhead is measured against.
+
+The sides take turns, and each side's fastest round counts: what else runs on a machine only ever slows a round down, on a
+rented one by a fifth for minutes at a time. The medians are printed beside it.
 """
 
 from __future__ import annotations
@@ -109,7 +112,7 @@ def one_side(side: str, folder: Path, rows: int) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", type=int, default=20_000)
-    parser.add_argument("--rounds", type=int, default=3, help="interleaved rounds; the median counts")
+    parser.add_argument("--rounds", type=int, default=3, help="interleaved rounds; the fastest of each side counts")
     parser.add_argument("--side", help=argparse.SUPPRESS)
     parser.add_argument("--folder", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
@@ -131,18 +134,21 @@ def main() -> None:
                 rates[side].append(float((folder / f"{side}.txt").read_text()))
         cosine = float((np.load(folder / "ray-bf16.npy") * np.load(folder / "theirs-fp32.npy")).sum(axis=1).min())
         same = bool(np.array_equal(np.load(folder / "ray-bf16.npy"), np.load(folder / "plain-bf16.npy")))
-    median = {side: statistics.median(values) for side, values in rates.items()}
+    best = {side: max(values) for side, values in rates.items()}
     labels = ("ours, the job (bf16)", "ours, plain loop (bf16)", "sentence-transformers (bf16)", "sentence-transformers (defaults, fp32)")
     print_table(
-        ["side", "rows/s (median)", "rounds"],
-        [[label, f"{median[side]:.0f}", ", ".join(f"{v:.0f}" for v in rates[side])] for label, side in zip(labels, sides, strict=True)],
+        ["side", "rows/s (fastest)", "median", "rounds"],
+        [
+            [label, f"{best[side]:.0f}", f"{statistics.median(rates[side]):.0f}", ", ".join(f"{v:.0f}" for v in rates[side])]
+            for label, side in zip(labels, sides, strict=True)
+        ],
     )
-    figures: dict[str, Any] = {f"rows_per_s_{side.replace('-', '_')}": round(value, 1) for side, value in median.items()}
+    figures: dict[str, Any] = {f"rows_per_s_{side.replace('-', '_')}": round(value, 1) for side, value in best.items()}
     finish(
         "encode",
-        median["ray-bf16"] / median["theirs-fp32"],
-        ratio_over_bf16=round(median["ray-bf16"] / median["theirs-bf16"], 3),
-        ray_overhead=round(median["plain-bf16"] / median["ray-bf16"] - 1, 4),
+        best["ray-bf16"] / best["theirs-fp32"],
+        ratio_over_bf16=round(best["ray-bf16"] / best["theirs-bf16"], 3),
+        ray_overhead=round(best["plain-bf16"] / best["ray-bf16"] - 1, 4),
         min_cosine_to_fp32=round(cosine, 6),
         same_bytes_as_plain_loop=same,
         rows=arguments.rows,

@@ -28,10 +28,10 @@ from jobs.sweep_words import (
 )
 from jobs.train_embedder import TrainEmbedderJob
 from ray_pipeline.artifacts import Artifact
-from ray_pipeline.config import parse
+from ray_pipeline.config import layered, parse
 from ray_pipeline.errors import PipelineError, SettingsError, TrainingError
 from ray_pipeline.pipelines.stage import Run
-from ray_pipeline.pipelines.sweeps.step_training import StepTraining, layered, named_step
+from ray_pipeline.pipelines.sweeps.step_training import StepTraining, named_step
 from ray_pipeline.pipelines.sweeps.sweep import SweepSettings, check, sweep
 
 logger = logging.getLogger("jobs")

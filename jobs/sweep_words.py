@@ -14,9 +14,10 @@ from jobs.pipeline import PipelineJob
 from jobs.sweep_trainings import Swept
 from jobs.train_embedder import TrainEmbedderJob
 from ray_pipeline.artifacts import Artifact
+from ray_pipeline.config import layered
 from ray_pipeline.pipelines.stage import Run
 from ray_pipeline.pipelines.steps import BASE
-from ray_pipeline.pipelines.sweeps.step_training import StepTraining, layered
+from ray_pipeline.pipelines.sweeps.step_training import StepTraining
 from ray_pipeline.pipelines.sweeps.sweep import Recipe
 
 PLACES: Final = ("workspace", "cluster", "log", "force")  # where it runs is no part of an experiment

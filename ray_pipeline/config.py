@@ -91,6 +91,16 @@ def parse(kind: type[S], values: Mapping[str, Any]) -> S:
         raise SettingsError("\n".join(dict.fromkeys(lines))) from None
 
 
+def layered(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    """`below` with the values of `above`, at every depth; a section whose kind changes is replaced as a whole."""
+    found = dict(below)
+    for name, value in above.items():
+        inner = found.get(name)
+        nested = isinstance(inner, Mapping) and isinstance(value, Mapping) and value.get("kind", inner.get("kind")) == inner.get("kind")
+        found[name] = layered(inner, value) if nested else value  # type: ignore[arg-type]
+    return found
+
+
 def _not_plain(value: Any, key: str = "") -> Iterator[str]:
     """What JSON could not carry unchanged, as one line each: it would be refused without its key, or changed on the way."""
     if isinstance(value, Mapping):

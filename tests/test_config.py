@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 import pytest
 from pydantic import Field, ValidationError, model_validator
 
-from ray_pipeline.config import Settings, describe, identity, identity_of, parse, placement, section, settings_classes, source
+from ray_pipeline.config import Settings, describe, identity, identity_of, layered, parse, placement, section, settings_classes, source
 from ray_pipeline.errors import SettingsError
 
 
@@ -259,3 +259,12 @@ def test_a_mistake_in_a_named_section_is_told_with_its_name(steps: dict[str, Any
 def test_a_misspelt_name_of_a_section_names_the_one_that_was_meant() -> None:
     with pytest.raises(SettingsError, match=r"Was 'hard' meant\?$"):
         parse(Chain, {"steps": {"hard": {"kind": "flat"}, "hrad": {"seed": 1}}})
+
+
+def test_layers_meet_at_every_depth_but_a_section_of_another_kind_is_another_section() -> None:
+    below = {"rows": 5, "split": {"kind": "folds", "folds": 4, "seed": 1}, "train": {"optimizer": {"lr": 1.0, "eps": 2.0}}}
+    same = layered(below, {"split": {"fold": 2}, "train": {"optimizer": {"lr": 3.0}}})
+    assert same == {"rows": 5, "split": {"kind": "folds", "folds": 4, "seed": 1, "fold": 2}, "train": {"optimizer": {"lr": 3.0, "eps": 2.0}}}
+    assert layered(below, {"split": {"kind": "shuffled", "share": 0.1}})["split"] == {"kind": "shuffled", "share": 0.1}
+    assert layered(below, {"train": None})["train"] is None
+    assert below["split"] == {"kind": "folds", "folds": 4, "seed": 1}

@@ -31,6 +31,7 @@ from ray_pipeline.models.adaptation import QLora
 from ray_pipeline.models.embedder_settings import EmbedderSettings
 
 Precision = Literal["fp32", "bf16", "fp16"]
+ATTENTION_DROPOUT: Final = ("attention_probs_dropout_prob", "attention_dropout")  # BERT and its kin; decoders and ModernBERT
 DTYPES: Final = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 
@@ -109,7 +110,17 @@ def backbone_config(folder: Path, settings: EmbedderSettings) -> Any:
         if getattr(config, "layer_types", None):
             config.layer_types = config.layer_types[: settings.layers]
         config.num_hidden_layers = settings.layers
+    if settings.attention_dropout is not None:
+        setattr(config, _attention_dropout(config, folder), settings.attention_dropout)
     return config
+
+
+def _attention_dropout(config: Any, folder: Path) -> str:
+    """What this kind of model calls it."""
+    known = [name for name in ATTENTION_DROPOUT if hasattr(config, name)]
+    if not known:
+        raise ModelError(f"{folder}: attention_dropout is given, but a {config.model_type} has none of {', '.join(ATTENTION_DROPOUT)}; leave it null")
+    return known[0]
 
 
 def _attention(settings: EmbedderSettings) -> dict[str, str]:

@@ -32,6 +32,9 @@ class EmbedderSettings(Settings):
     projection_seed: int = identity(0, "seed of the new head's first weights", ge=0)
     precision: Literal["fp32", "bf16", "fp16"] = identity("fp32", "precision of the backbone")
     attention: Literal["auto", "sdpa", "eager", "flash_attention_2"] = identity("auto", "attention implementation")
+    attention_dropout: float | None = identity(
+        None, "dropout of attention weights while training; null: as the model's config says; 0 lets a CPU use its fused attention", ge=0, lt=1
+    )
     prompt: Prompt | None = section(None, "the strings around queries and documents; null: as the model was trained, else none")
 
     @model_validator(mode="after")

@@ -15,7 +15,7 @@ from typing import Annotated, Any, ClassVar, Final, Literal
 from pydantic import Field
 
 from ray_pipeline.artifacts import Artifact
-from ray_pipeline.config import Settings, identity, parse, section, source
+from ray_pipeline.config import Settings, identity, layered, parse, section, source
 from ray_pipeline.data.prepared import Split
 from ray_pipeline.pipelines.evaluate import EvaluateSettings, evaluate
 from ray_pipeline.pipelines.merge import MergeSettings, merge_model
@@ -157,17 +157,7 @@ def changed(settings: ChainSettings, step: ModelStep) -> ChainSettings:
     if not step.data and not step.embedder:
         return settings
     values = {name: getattr(settings, name).model_dump(mode="json") for name in ChainSettings.model_fields}
-    merged = {**values, "data": _merged(values["data"], step.data), "model": _merged(values["model"], step.embedder)}
-    return parse(ChainSettings, merged)
-
-
-def _merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
-    """`below` with the values of `above`, at every depth."""
-    found = dict(below)
-    for name, value in above.items():
-        inner = found.get(name)
-        found[name] = _merged(inner, value) if isinstance(inner, Mapping) and isinstance(value, Mapping) else value
-    return found
+    return parse(ChainSettings, layered(values, {"data": step.data, "model": step.embedder}))
 
 
 def uses(step: ModelStep | MergeStep) -> dict[str, str]:

@@ -32,6 +32,7 @@ from ray_pipeline.placement.board import Board
 from ray_pipeline.placement.cluster import ClusterSettings, connect, is_embedded
 from ray_pipeline.placement.controller import Introduction, Trainer
 from ray_pipeline.placement.obituary import cause, last_words
+from ray_pipeline.placement.ray_settings import environment, quiet
 
 logger = logging.getLogger(__name__)
 _LISTEN_EVERY: Final = 0.5  # seconds between looks at what the workers said
@@ -75,8 +76,10 @@ def run_together(work: Work, workers: int, cluster: ClusterSettings, *, least: i
     connect(cluster.model_copy(update={"workers": least or workers}))
     backend = "nccl" if _on_cuda(cluster) else "gloo"
     board = ray.remote(num_cpus=0)(Board).remote()
+    wanted = {**_ENVIRONMENT, **(_EMBEDDED if is_embedded(cluster) else {})}
     # where a controller that was just killed may still write, the rest of the folder goes all the same
-    with tempfile.TemporaryDirectory(prefix="ray_pipeline-train-", ignore_cleanup_errors=True) as folder, _environment(cluster), _quiet():
+    scratch = tempfile.TemporaryDirectory(prefix="ray_pipeline-train-", ignore_cleanup_errors=True)
+    with scratch as folder, environment(wanted), quiet("ray.train", "ray.tune"):
         trainer = Trainer(
             # not as train_loop_config: the controller would unpickle that, and import all that the work needs before it starts a worker
             functools.partial(_body, work, board, cluster.threads_per_worker, workers, cluster.device),
@@ -203,31 +206,3 @@ def _listening(board: Any) -> Iterator[None]:
 def _tell(board: Any) -> None:
     for line in ray.get(board.read.remote()):
         logger.info("%s", line)
-
-
-@contextmanager
-def _environment(cluster: ClusterSettings) -> Iterator[None]:
-    """Ray Train's settings that it reads from the environment, for the time of a run."""
-    wanted = {**_ENVIRONMENT, **(_EMBEDDED if is_embedded(cluster) else {})}
-    before = {name: os.environ.get(name) for name in wanted}
-    os.environ.update({name: value for name, value in wanted.items() if before[name] is None})
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Ray Train's own account of itself stays off the screen."""
-    names = ("ray.train", "ray.tune")
-    before = [logging.getLogger(name).level for name in names]
-    for name in names:
-        logging.getLogger(name).setLevel(logging.ERROR)
-    try:
-        yield
-    finally:
-        for name, level in zip(names, before, strict=True):
-            logging.getLogger(name).setLevel(level)

@@ -40,6 +40,7 @@ from ray.tune.search import Searcher
 
 from ray_pipeline.config import Settings, identity
 from ray_pipeline.placement.cluster import ClusterSettings, connect
+from ray_pipeline.placement.ray_settings import environment, quiet
 
 Values = Mapping[str, Any]
 Row = Mapping[str, Any]  # one evaluation: figures by name
@@ -102,7 +103,8 @@ def run_trials(trials: Trials, body: Body, count: int, workers: int, cluster: Cl
     """Run `count` trials whose trainings have `workers` workers each. What `trials` raises ends all of them."""
     connect(cluster.model_copy(update={"workers": workers}))
     feed = _Feed(trials, workers, cluster)
-    with tempfile.TemporaryDirectory(prefix="ray_pipeline-tune-") as folder, _environment(), _quiet(), _plain_stop():
+    scratch = tempfile.TemporaryDirectory(prefix="ray_pipeline-tune-")
+    with scratch as folder, environment(_QUIET), quiet("ray.tune", level=logging.CRITICAL), _plain_stop():
         tune.Tuner(
             tune.with_resources(_trainable(body), tune.PlacementGroupFactory([_NEXT_TO_NOTHING])),
             tune_config=tune.TuneConfig(
@@ -279,30 +281,3 @@ def _plain_stop() -> Iterator[None]:
         if problem.__cause__ is None:
             raise
         raise problem.__cause__ from None
-
-
-@contextmanager
-def _environment() -> Iterator[None]:
-    """Tune reads these where it runs."""
-    before = {name: os.environ.get(name) for name in _QUIET}
-    os.environ.update(_QUIET)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Tune's own account of itself stays off the screen."""
-    log = logging.getLogger("ray.tune")
-    before = log.level
-    log.setLevel(logging.CRITICAL)
-    try:
-        yield
-    finally:
-        log.setLevel(before)

@@ -3,14 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 import shlex
 import shutil
-import signal
-import subprocess
-import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -25,17 +19,15 @@ from jobs.sweep_trainings import TRAININGS, SweepTrainEmbedder
 from jobs.sweep_words import recipe_alone, recipe_in_pipeline, recipe_of_step, words_of_sweep
 from jobs.train_embedder import TrainEmbedderJob, train
 from ray_pipeline.artifacts import Artifact, Workspace, damaged, load
-from ray_pipeline.config import parse
+from ray_pipeline.config import layered, parse
 from ray_pipeline.errors import SettingsError
 from ray_pipeline.pipelines.stage import Run
 from ray_pipeline.pipelines.steps import TrainEmbedderStep
-from ray_pipeline.pipelines.sweeps.step_training import layered
 from ray_pipeline.pipelines.sweeps.sweep import Recipe, best_command, best_experiment
 from ray_pipeline.placement.cluster import ClusterSettings
 from ray_pipeline.reports.sweep import TrialRow
+from tests.processes import JobProcess
 
-ROOT = Path(__file__).parents[2]
-PATIENCE = 300.0
 RATE = "train.optimizer.lr"
 RATES = [2e-3, 1e3, 1e-3]  # the second is a planted collapse
 
@@ -61,39 +53,14 @@ def swept(workspace: Path) -> Artifact:
     return next(one for one in Workspace.at(str(workspace)).artifacts() if one.stage == "sweep")
 
 
-class Sweep:
-    """`python -m jobs.sweep` as a process of its own, with an embedded Ray of its own."""
+class Sweep(JobProcess):
+    """`jobs.sweep`."""
 
     def __init__(self, arguments: list[str], workspace: Path) -> None:
-        self.workspace = workspace
-        self.said = workspace.parent / f"said-{time.time_ns()}.txt"
-        environment = {name: value for name, value in os.environ.items() if name not in ("RAY_ADDRESS", "PYTHONPATH")}
-        with self.said.open("w") as log:
-            self.process = subprocess.Popen([sys.executable, "-m", "jobs.sweep", *arguments], cwd=ROOT, stdout=log, stderr=log, env=environment)
-
-    def wait_for(self, happened: Callable[[], bool]) -> None:
-        deadline = time.monotonic() + PATIENCE
-        while not happened():
-            if self.process.poll() is not None or time.monotonic() > deadline:
-                self.process.kill()
-                pytest.fail(f"it did not happen:\n{self.said.read_text()}")
-            time.sleep(0.005)
-
-    def kill(self) -> None:
-        """The driver alone; then everything that it had started has to end by itself, or is ended here."""
-        below = descendants(self.process.pid)
-        self.process.send_signal(signal.SIGKILL)
-        self.process.wait()
-        deadline = time.monotonic() + PATIENCE
-        while any("RayTrainWorker" in title(pid) for pid in below):
-            assert time.monotonic() < deadline, "workers went on without their driver"
-            time.sleep(0.05)
-        for pid in below:  # Ray's agents outlive a killed driver by a minute
-            if title(pid).startswith("ray::"):
-                os.kill(pid, signal.SIGKILL)
+        super().__init__("jobs.sweep", arguments, workspace, worker="RayTrainWorker")
 
     def end(self) -> str:
-        assert self.process.wait(PATIENCE) == 0, self.said.read_text()
+        assert self.wait_for_the_end() == 0, self.said.read_text()
         return self.said.read_text()
 
     def records(self) -> dict[int, Path]:
@@ -105,28 +72,6 @@ class Sweep:
         return {number: one for number, one in found.items() if number not in self.records()}
 
 
-def title(pid: int) -> str:
-    try:
-        return Path(f"/proc/{pid}/cmdline").read_text()
-    except OSError:
-        return ""
-
-
-def parent_of(pid: int) -> int:
-    try:
-        return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
-    except OSError:
-        return 0
-
-
-def descendants(pid: int) -> set[int]:
-    parents = {int(path.name): parent_of(int(path.name)) for path in Path("/proc").glob("[0-9]*")}
-    found: set[int] = set()
-    while grown := {child for child, parent in parents.items() if (parent == pid or parent in found) and child not in found}:
-        found |= grown
-    return found
-
-
 def test_a_killed_sweep_goes_on_and_its_best_is_found_again(
     tmp_path: Path, tiny_model: Path, configs: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -136,7 +81,10 @@ def test_a_killed_sweep_goes_on_and_its_best_is_found_again(
     command = [f"workspace={workspace}", *training, *grid(*RATES), *place]
 
     killed = Sweep(command, workspace)
-    killed.wait_for(lambda: bool(killed.records()) and any(2 <= len(one["evaluations"]) <= 9 for one in killed.begun().values()))
+    killed.wait_for(
+        lambda: bool(killed.records()) and any(2 <= len(one["evaluations"]) <= 9 for one in killed.begun().values()),
+        "one trial's end and another's second evaluation",
+    )
     killed.kill()
     ended = {number: (path, path.stat().st_mtime_ns) for number, path in killed.records().items()}
     running = {number: len(one["evaluations"]) for number, one in killed.begun().items()}

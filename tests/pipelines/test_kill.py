@@ -4,12 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import signal
-import subprocess
-import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -23,18 +18,9 @@ from ray_pipeline.pipelines.prepare import GeneratedData, prepare
 from ray_pipeline.pipelines.stage import Run
 from ray_pipeline.placement.cluster import ClusterSettings
 from ray_pipeline.retrieval.embed import EmbedSettings
+from tests.processes import JobProcess
 
-ROOT = Path(__file__).parents[2]
 SHARD_ROWS = 32
-PATIENCE = 180.0  # seconds for anything to happen on a busy machine
-
-
-def command(workspace: Path, model: Path) -> list[str]:
-    return [
-        *(sys.executable, "-m", "jobs.embed", f"workspace={workspace}", "data.rows=300", f"model.name={model}"),
-        *("model.precision=fp32", "model.max_length=48", f"embed.shard_rows={SHARD_ROWS}", "embed.max_rows=1"),  # a row at a time: slow
-        *("cluster.cpus=2", "cluster.logical_gpus=0", "cluster.object_store_mb=80", "cluster.threads_per_worker=1"),
-    ]
 
 
 @pytest.fixture(scope="module")
@@ -45,70 +31,22 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory, tiny_model: Path, ray_
     return embed_corpus(run, prepare(run, GeneratedData(rows=300)), model, EmbedSettings(shard_rows=SHARD_ROWS, max_rows=1))
 
 
-class Job:
-    """The job as a process of its own, with an embedded Ray of its own."""
+class Job(JobProcess):
+    """`jobs.embed`, slowly."""
 
     def __init__(self, workspace: Path, model: Path) -> None:
-        self.workspace = workspace
-        self.said = workspace / f"said-{time.time_ns()}.txt"
-        environment = {name: value for name, value in os.environ.items() if name not in ("RAY_ADDRESS", "PYTHONPATH")}
-        self.started: set[int] = set()
-        with self.said.open("w") as log:
-            self.process = subprocess.Popen(command(workspace, model), cwd=ROOT, stdout=log, stderr=log, env=environment)
+        words = [
+            *(f"workspace={workspace}", "data.rows=300", f"model.name={model}", "model.precision=fp32", "model.max_length=48"),
+            *(f"embed.shard_rows={SHARD_ROWS}", "embed.max_rows=1"),  # a row at a time: slow
+            *("cluster.cpus=2", "cluster.logical_gpus=0", "cluster.object_store_mb=80", "cluster.threads_per_worker=1"),
+        ]
+        super().__init__("jobs.embed", words, workspace, worker="ray::Map")
 
     def records(self) -> set[Path]:
         return set(self.workspace.glob("vectors/*/attempts/*/records/[0-9]*.json"))
 
     def wait_for_records(self, count: int) -> None:
-        self._wait(lambda: len(self.records()) >= count or self.process.poll() is not None, f"{count} records")
-        assert self.process.poll() is None, f"it ended too early:\n{self.said.read_text()}"
-        self.started |= descendants(self.process.pid)
-
-    def wait_for_the_end(self) -> int:
-        try:
-            return self.process.wait(PATIENCE)
-        finally:
-            self._wait(lambda: not any(b"ray::Map" in title(pid) for pid in self.started), "the end of its workers")
-            for pid in self.started:  # Ray's agents outlive a killed driver by a minute
-                if title(pid).startswith(b"ray::"):
-                    os.kill(pid, signal.SIGKILL)
-
-    def _wait(self, happened: Callable[[], bool], what: str) -> None:
-        deadline = time.monotonic() + PATIENCE
-        while not happened():
-            if time.monotonic() > deadline:
-                self.process.kill()
-                pytest.fail(f"waited {PATIENCE} s for {what}:\n{self.said.read_text()}")
-            time.sleep(0.005)
-
-
-def parent_of(pid: int) -> int | None:
-    try:
-        return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
-    except OSError:
-        return None
-
-
-def title(pid: int) -> bytes:
-    """A process's command line, where Ray writes what a worker does; nothing where there is no process."""
-    try:
-        return Path(f"/proc/{pid}/cmdline").read_bytes()
-    except OSError:
-        return b""
-
-
-def descendants(pid: int) -> set[int]:
-    """The processes below `pid`, Ray's and its workers."""
-    parents = {int(path.name): parent_of(int(path.name)) for path in Path("/proc").glob("[0-9]*")}
-    found: set[int] = set()
-    while grown := {child for child, parent in parents.items() if (parent == pid or parent in found) and child not in found}:
-        found |= grown
-    return found
-
-
-def model_worker(pids: set[int]) -> int:
-    """The actor that holds the model."""
-    return next(pid for pid in pids if b"MapWorker" in title(pid))
+        self.wait_for(lambda: len(self.records()) >= count, f"{count} records")
 
 
 def finished(job: Job) -> dict[Path, tuple[int, str]]:
@@ -125,33 +63,33 @@ def assert_nothing_published(workspace: Path, *ends: str) -> None:
 
 
 def test_stopped_then_killed_then_robbed_of_a_worker_it_finishes_with_the_same_bytes(tmp_path: Path, tiny_model: Path, undisturbed: Artifact) -> None:
+    workspace = tmp_path / "w"
     total = len(undisturbed.files("vectors/"))
     assert total > 20
 
-    stopped = Job(tmp_path, tiny_model)
+    stopped = Job(workspace, tiny_model)
     stopped.wait_for_records(3)
     stopped.process.send_signal(signal.SIGTERM)
     assert stopped.wait_for_the_end() == 130, stopped.said.read_text()
     said = stopped.said.read_text().strip().splitlines()
     assert said[-1].startswith("stopped; run the same command again")
     assert "Traceback" not in stopped.said.read_text()
-    assert_nothing_published(tmp_path, "stopped")
+    assert_nothing_published(workspace, "stopped")
     done = finished(stopped)
     assert 3 <= len(done) < total
 
-    killed = Job(tmp_path, tiny_model)
+    killed = Job(workspace, tiny_model)
     killed.wait_for_records(len(done) + 3)
-    killed.process.kill()
-    assert killed.wait_for_the_end() == -signal.SIGKILL
+    killed.kill()
     assert f"continuing, {len(done)} shards are done" in killed.said.read_text()
-    assert_nothing_published(tmp_path, "stopped", "killed")
+    assert_nothing_published(workspace, "stopped", "killed")
     redone = finished(killed)
     assert len(done) + 3 <= len(redone) < total
     assert {path: redone[path] for path in done} == done  # what was finished is as it was
 
-    robbed = Job(tmp_path, tiny_model)
+    robbed = Job(workspace, tiny_model)
     robbed.wait_for_records(len(redone) + 3)
-    os.kill(model_worker(robbed.started), signal.SIGKILL)
+    robbed.kill_worker()
     assert robbed.wait_for_the_end() == 0, robbed.said.read_text()
     said_last = robbed.said.read_text()
     assert f"continuing, {len(redone)} shards are done" in said_last
@@ -161,12 +99,12 @@ def test_stopped_then_killed_then_robbed_of_a_worker_it_finishes_with_the_same_b
     whole = finished(robbed)
     assert {path: whole[path] for path in redone} == redone
 
-    artifact = next(one for one in Workspace.at(str(tmp_path)).artifacts() if one.stage == "vectors")
+    artifact = next(one for one in Workspace.at(str(workspace)).artifacts() if one.stage == "vectors")
     assert artifact.fingerprint == undisturbed.fingerprint
     assert [(file.rows, file.sha256) for file in artifact.files()] == [(file.rows, file.sha256) for file in undisturbed.files()]
     assert damaged(artifact) == []
     assert Rows.of(artifact, "vectors/").table(["id"]).equals(Rows.of(undisturbed, "vectors/").table(["id"]))
     # each death cost at most the one shard that its one worker held: a shard's file beyond the last record, or its record twice
-    files = len(list(tmp_path.glob("vectors/*/attempts/*/shards/[0-9]*.parquet")))
+    files = len(list(workspace.glob("vectors/*/attempts/*/shards/[0-9]*.parquet")))
     assert total <= files <= total + 3
     assert len(robbed.records()) <= total + 1

@@ -87,6 +87,16 @@ def test_what_a_step_changes_holds_for_it_alone() -> None:
     assert kinds.changed(given, second) is given
 
 
+def test_a_step_may_split_the_data_by_another_rule() -> None:
+    files = {"kind": "files", "format": "beir", "path": "p", "split": {"kind": "folds", "folds": 4, "fold": 1}}
+    given = settings({"m": {"kind": "mine", "data": {"split": {"kind": "shuffled", "eval_share": 0.5}}}}, data=files)
+    (step,) = given.steps.values()
+    assert isinstance(step, kinds.MineStep)
+    own = kinds.changed(given, step).data
+    assert own.path == "p"  # type: ignore[union-attr]
+    assert own.split.model_dump(exclude={"seed"}) == {"kind": "shuffled", "eval_share": 0.5}  # type: ignore[union-attr]
+
+
 def stages(run: Run) -> list[str]:
     return [f"{done.stage} {done.status}" for done in run.done]
 

@@ -3,11 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
-import subprocess
-import sys
-import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -28,10 +23,9 @@ from ray_pipeline.pipelines.train_embedder import TrainingInputs, train_embedder
 from ray_pipeline.placement.cluster import ClusterSettings
 from ray_pipeline.tasks.embedder_run import RowSettings
 from ray_pipeline.tasks.embedder_settings import EmbedderTraining
+from tests.processes import JobProcess
 from tests.tasks.tiny_training import without_dropout
 
-ROOT = Path(__file__).parents[2]
-PATIENCE = 180.0  # seconds for anything to happen on a busy machine
 MODEL = {"max_length": 24, "precision": "fp32"}
 BRIEF = {"train": {"max_steps": 3, "batch_size": 8, "evaluation": {"query_share": 0.5}}, "micro": {"token_budget": 512, "keep_tokens": 512}}
 
@@ -187,24 +181,19 @@ def _in_this_process(work: Callable[[Any], None], count: int, cluster: ClusterSe
     return worker.answered
 
 
-class Job:
-    """`jobs.train_embedder` as a process of its own, with an embedded Ray of its own."""
+class Job(JobProcess):
+    """`jobs.train_embedder`, slowly."""
 
     def __init__(self, workspace: Path, model: Path) -> None:
-        self.workspace = workspace
-        self.said = workspace / f"said-{time.time_ns()}.txt"
-        command = [
-            *(sys.executable, "-m", "jobs.train_embedder", f"workspace={workspace}", "data=misconceptions", "data.rows=80"),
+        words = [
+            *(f"workspace={workspace}", "data=misconceptions", "data.rows=80"),
             *(f"model.name={model}", "model.max_length=24", "model.precision=fp32"),
             *("train.epochs=14", "train.batch_size=4", "train.accumulate=2", "train.optimizer.lr=1e-3", "train.checkpoints.every_steps=2"),
             *("train.evaluation.query_share=0.5", "train.evaluation.every_epochs=3.5", "train.evaluation.patience=9"),
             *("micro.token_budget=32", "micro.keep_tokens=0"),  # a text or two at a time: slow
             *("cluster.cpus=2", "cluster.logical_gpus=0", "cluster.object_store_mb=80", "cluster.threads_per_worker=1"),
         ]
-        environment = {name: value for name, value in os.environ.items() if name not in ("RAY_ADDRESS", "PYTHONPATH")}
-        self.started: set[int] = set()
-        with self.said.open("w") as log:
-            self.process = subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log, env=environment)
+        super().__init__("jobs.train_embedder", words, workspace, worker="RayTrainWorker")
 
     def step(self) -> int:
         """Of the newest checkpoint."""
@@ -213,75 +202,33 @@ class Job:
         )
 
     def wait_for_step(self, step: int) -> None:
-        self._wait(lambda: self.step() >= step or self.process.poll() is not None, f"step {step}")
-        assert self.process.poll() is None, f"it ended too early:\n{self.said.read_text()}"
-        self.started |= descendants(self.process.pid)
-
-    def wait_for_the_end(self) -> int:
-        try:
-            return self.process.wait(PATIENCE)
-        finally:
-            self._wait(lambda: not any(b"RayTrainWorker" in title(pid) for pid in self.started), "the end of its workers")
-            for pid in self.started:  # Ray's agents outlive a killed driver by a minute
-                if title(pid).startswith(b"ray::"):
-                    os.kill(pid, signal.SIGKILL)
-
-    def _wait(self, happened: Callable[[], bool], what: str) -> None:
-        deadline = time.monotonic() + PATIENCE
-        while not happened():
-            if time.monotonic() > deadline:
-                self.process.kill()
-                pytest.fail(f"waited {PATIENCE} s for {what}:\n{self.said.read_text()}")
-            time.sleep(0.005)
-
-
-def title(pid: int) -> bytes:
-    """A process's command line, where Ray writes what a worker does; nothing where there is no process."""
-    try:
-        return Path(f"/proc/{pid}/cmdline").read_bytes()
-    except OSError:
-        return b""
-
-
-def parent_of(pid: int) -> int | None:
-    try:
-        return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
-    except OSError:
-        return None
-
-
-def descendants(pid: int) -> set[int]:
-    parents = {int(path.name): parent_of(int(path.name)) for path in Path("/proc").glob("[0-9]*")}
-    found: set[int] = set()
-    while grown := {child for child, parent in parents.items() if (parent == pid or parent in found) and child not in found}:
-        found |= grown
-    return found
+        self.wait_for(lambda: self.step() >= step, f"step {step}")
 
 
 def test_killed_and_robbed_of_its_worker_it_learns_the_same_bits(tmp_path: Path, tiny_model: Path, alone: list[Alone]) -> None:
     """Through Ray, the driver and then the worker killed, against a training in this process that nobody disturbed."""
-    killed = Job(tmp_path, tiny_model)
+    workspace = tmp_path / "w"
+    killed = Job(workspace, tiny_model)
     killed.wait_for_step(6)
-    killed.process.kill()
-    assert killed.wait_for_the_end() == -signal.SIGKILL
+    killed.kill()
     reached = killed.step()
-    assert not list(tmp_path.glob("model/*/manifest.json"))
+    assert not list(workspace.glob("model/*/manifest.json"))
 
-    robbed = Job(tmp_path, tiny_model)
+    robbed = Job(workspace, tiny_model)
     robbed.wait_for_step(reached + 4)
-    os.kill(next(pid for pid in robbed.started if b"RayTrainWorker" in title(pid)), signal.SIGKILL)
+    robbed.kill_worker()
     assert robbed.wait_for_the_end() == 0, robbed.said.read_text()
     said = robbed.said.read_text()
     assert f"going on from the checkpoint of step {reached} of" in said
     assert said.count("going on from the checkpoint of step") == 2  # of the job's start, and of the worker's second
     assert "Traceback" not in said
 
-    found = next(one for one in Workspace.at(str(tmp_path)).artifacts() if one.stage == "model")
+    found = next(one for one in Workspace.at(str(workspace)).artifacts() if one.stage == "model")
     assert damaged(found) == []
     settings = found.manifest["settings"]
     undisturbed = train_embedder(
         Run(Workspace.at(str(tmp_path / "undisturbed")), ClusterSettings()),
-        TrainingInputs(next(PreparedData(one) for one in Workspace.at(str(tmp_path)).artifacts() if one.stage == "data")),
+        TrainingInputs(next(PreparedData(one) for one in Workspace.at(str(workspace)).artifacts() if one.stage == "data")),
         parse(EmbedderSettings, settings["model"]),
         parse(EmbedderTraining, settings["training"]),
         parse(RowSettings, settings["rows"]),

@@ -19,6 +19,7 @@ from ray_pipeline.errors import SettingsError
 from ray_pipeline.placement.cluster import ClusterSettings
 from ray_pipeline.placement.trainer import Worker, run_together
 from ray_pipeline.placement.tuner import Asha, Begun, How, Objective, Row, _asha, room, run_trials
+from tests.processes import parent_of, title
 
 PATIENCE = 240.0
 HELD_FOR_EVER = 600.0
@@ -92,20 +93,6 @@ def cleaners() -> list[int]:
     """Processes of this Ray that wait for the end of a training."""
     pids = [int(path.name) for path in Path("/proc").glob("[0-9]*")]
     return [pid for pid in pids if "Cleaner" in title(pid) and parent_of(parent_of(pid)) == os.getpid()]
-
-
-def title(pid: int) -> str:
-    try:
-        return Path(f"/proc/{pid}/cmdline").read_text().strip("\0 ")
-    except OSError:
-        return ""
-
-
-def parent_of(pid: int) -> int:
-    try:
-        return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
-    except OSError:
-        return 0
 
 
 def row(epoch: float, figure: float) -> Row:

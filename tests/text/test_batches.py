@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+import itertools
+import time
+
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ray_pipeline.text.batches import pad, plan_batches
+from ray_pipeline.text.batches import BATCH_COST, pad, plan_batches
 
 LENGTHS = st.lists(st.integers(0, 60), max_size=80)
 
@@ -20,10 +23,35 @@ def test_a_plan_keeps_its_promises(lengths: list[int], budget: int, max_rows: in
         longest = max(lengths[row] for row in batch)
         assert 1 <= len(batch) <= max_rows
         assert len(batch) == 1 or len(batch) * longest <= budget
-    for batch in batches[:-1]:  # none is smaller than it had to be
-        assert len(batch) == max_rows or (len(batch) + 1) * max(lengths[batch[0]], 1) > budget
     again = plan_batches(given_lengths.copy(), budget, max_rows)
     assert all(np.array_equal(one, other) for one, other in zip(batches, again, strict=True))
+
+
+@given(st.lists(st.integers(1, 400), max_size=9), st.integers(1, 900), st.integers(1, 5))
+def test_no_other_cuts_cost_less(lengths: list[int], budget: int, max_rows: int) -> None:
+    falling = sorted(lengths, reverse=True)
+    allowed = []
+    for chosen in itertools.product([False, True], repeat=max(len(falling) - 1, 0)):
+        ends = [0, *(place + 1 for place, cut in enumerate(chosen) if cut), len(falling)] if falling else []
+        stretches = [falling[start:stop] for start, stop in itertools.pairwise(ends)]
+        if all(len(one) == 1 or (len(one) <= max_rows and len(one) * one[0] <= budget) for one in stretches):
+            allowed.append(sum(len(one) * one[0] + BATCH_COST for one in stretches))
+    batches = plan_batches(np.array(lengths, dtype=np.int64), budget, max_rows)
+    assert sum(len(batch) * lengths[batch[0]] + BATCH_COST for batch in batches) == min(allowed, default=0)
+
+
+def test_short_texts_are_not_padded_to_a_long_one_to_fill_its_batch() -> None:
+    lengths = np.array([200, 10, 190, *[10] * 30])
+    assert [len(batch) for batch in plan_batches(lengths, 4096, 256)] == [2, 31]  # one batch would be 33 x 200 tokens, not 710
+    assert [len(batch) for batch in plan_batches(np.array([20, 10, 19]), 4096, 256)] == [3]  # a batch more costs more than this padding
+
+
+def test_many_texts_are_planned_at_once() -> None:
+    lengths = np.random.default_rng(0).integers(1, 512, 40_000)
+    started = time.perf_counter()
+    batches = plan_batches(lengths, 16_384, 1024)
+    assert time.perf_counter() - started < 20  # 0.6 s here; trying every cut would take minutes
+    assert sum(len(batch) * lengths[batch[0]] for batch in batches) < 1.02 * lengths.sum()
 
 
 def test_equal_lengths_keep_the_order_of_the_rows() -> None:

@@ -102,13 +102,3 @@ class StepTraining:
         if first not in beside:
             return f"steps.{self.name}.training.{key}"
         return ".".join(["steps", self.name, beside[first], *([rest] if rest else [])])
-
-
-def layered(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
-    """`below` with the values of `above`, at every depth; a section whose kind changes is replaced as a whole."""
-    found = dict(below)
-    for name, value in above.items():
-        inner = found.get(name)
-        nested = isinstance(inner, Mapping) and isinstance(value, Mapping) and value.get("kind", inner.get("kind")) == inner.get("kind")
-        found[name] = layered(inner, value) if nested else value  # type: ignore[arg-type]
-    return found

@@ -1,0 +1,34 @@
+"""What Ray Train and Ray Tune read from the process they are called in: its environment, and how much their loggers may say."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+
+@contextmanager
+def environment(wanted: Mapping[str, str]) -> Iterator[None]:
+    """For the time of a run; where the user has set one of them, theirs stays."""
+    ours = {name: value for name, value in wanted.items() if name not in os.environ}
+    os.environ.update(ours)
+    try:
+        yield
+    finally:
+        for name in ours:
+            os.environ.pop(name, None)
+
+
+@contextmanager
+def quiet(*names: str, level: int = logging.ERROR) -> Iterator[None]:
+    """These loggers keep their own account of a run to themselves, but for what is as grave as `level`."""
+    loggers = [logging.getLogger(name) for name in names]
+    before = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(level)
+    try:
+        yield
+    finally:
+        for logger, was in zip(loggers, before, strict=True):
+            logger.setLevel(was)

@@ -1,0 +1,87 @@
+"""A job as a process of its own, with an embedded Ray of its own: started, watched, killed, and nothing of it left behind."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PATIENCE = 300.0  # seconds for anything to happen on a busy machine
+
+
+def title(pid: int) -> str:
+    """A process's command line, where Ray writes what a worker does; nothing where there is no process."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_text().strip("\0 ")
+    except OSError:
+        return ""
+
+
+def parent_of(pid: int) -> int:
+    """0 where there is no process."""
+    try:
+        return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+    except OSError:
+        return 0
+
+
+def descendants(pid: int) -> set[int]:
+    """The processes below `pid`: Ray's, and its workers."""
+    parents = {int(path.name): parent_of(int(path.name)) for path in Path("/proc").glob("[0-9]*")}
+    found: set[int] = set()
+    while grown := {child for child, parent in parents.items() if (parent == pid or parent in found) and child not in found}:
+        found |= grown
+    return found
+
+
+class JobProcess:
+    """`python -m module words`; `worker` is in the title of the processes that do its work."""
+
+    def __init__(self, module: str, words: Sequence[str], workspace: Path, worker: str) -> None:
+        self.workspace = workspace
+        self.worker = worker
+        self.said = workspace.parent / f"said-{time.time_ns()}.txt"
+        environment = {name: value for name, value in os.environ.items() if name not in ("RAY_ADDRESS", "PYTHONPATH")}
+        self.started: set[int] = set()
+        with self.said.open("w") as log:
+            self.process = subprocess.Popen([sys.executable, "-m", module, *words], cwd=ROOT, stdout=log, stderr=log, env=environment)
+
+    def wait_for(self, happened: Callable[[], bool], what: str) -> None:
+        """While it runs; what it has started so far is remembered."""
+        self._wait(lambda: happened() or self.process.poll() is not None, what)
+        assert self.process.poll() is None, f"it ended before {what}:\n{self.said.read_text()}"
+        self.started |= descendants(self.process.pid)
+
+    def kill(self) -> None:
+        """The driver alone."""
+        self.started |= descendants(self.process.pid)
+        self.process.kill()
+        assert self.wait_for_the_end() == -signal.SIGKILL
+
+    def kill_worker(self) -> None:
+        os.kill(next(pid for pid in self.started if self.worker in title(pid)), signal.SIGKILL)
+
+    def wait_for_the_end(self) -> int:
+        """Its exit code; its workers have to end by themselves too."""
+        try:
+            return self.process.wait(PATIENCE)
+        finally:
+            self._wait(lambda: not any(self.worker in title(pid) for pid in self.started), "the end of its workers")
+            for pid in self.started:  # Ray's agents outlive a killed driver by a minute
+                if title(pid).startswith("ray::"):
+                    os.kill(pid, signal.SIGKILL)
+
+    def _wait(self, happened: Callable[[], bool], what: str) -> None:
+        deadline = time.monotonic() + PATIENCE
+        while not happened():
+            if time.monotonic() > deadline:
+                self.process.kill()
+                pytest.fail(f"waited {PATIENCE} s for {what}:\n{self.said.read_text()}")
+            time.sleep(0.005)
