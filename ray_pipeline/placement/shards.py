@@ -111,12 +111,17 @@ class _Prepared:
 
 
 class _Worker:
-    """One actor of the pool: sets up its device and threads, makes its worker once, answers with records."""
+    """One actor of the pool: sets up its device and threads, makes its worker once, answers with records.
+
+    All of that happens with the first shard, since Ray makes an actor in one thread and calls it in another. Where both compute,
+    each has threads of OpenMP's to help it, together they are more than there are CPUs, and OpenMP then lets them sleep at every turn
+    instead of waiting awake: embedding on two cores loses a tenth of its speed to that.
+    """
 
     def __init__(self, make_worker: MakeWorker, cluster: ClusterSettings) -> None:
-        import torch  # tokenising tasks import this file too and do without
-
-        torch.set_num_threads(cluster.threads())
+        self.make_worker = make_worker
+        self.cluster = cluster
+        self.work: Work | None = None
         context = ray.get_runtime_context()
         self.placed = {
             "actor": context.get_actor_id(),
@@ -124,21 +129,26 @@ class _Worker:
             "gpus": context.get_accelerator_ids().get("GPU", []),
             "pid": os.getpid(),
         }
-        self.failed_to_start = ""
-        try:
-            self.placed["device"] = cluster.torch_device()
-            self.work: Work = make_worker(self.placed["device"])
-        except Exception as problem:
-            self.failed_to_start = _describe("starting a worker", problem)
 
     def __call__(self, payload: Payload) -> Payload:
-        error = self.failed_to_start or payload.pop("error")
+        error = payload.pop("error")
         if not error:
+            doing = "starting a worker"
             try:
+                if self.work is None:
+                    self.work = self._started()
+                doing = f"shard {payload['shard']}"
                 return {"answer": json.dumps({**self.work(payload), "placed": self.placed})}
             except Exception as problem:
-                error = _describe(f"shard {payload['shard']}", problem)
+                error = _describe(doing, problem)
         return {"answer": json.dumps({"error": error})}
+
+    def _started(self) -> Work:
+        import torch  # tokenising tasks import this file too and do without
+
+        torch.set_num_threads(self.cluster.threads())
+        self.placed["device"] = self.cluster.torch_device()
+        return self.make_worker(self.placed["device"])
 
 
 def _describe(doing: str, problem: Exception) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import threading
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -56,13 +57,16 @@ class Work:
     plan: Make
     device: str
     worked: int = field(default=0)
+    made_in: int = field(default_factory=threading.get_native_id)
 
     def __call__(self, payload: dict[str, Any]) -> dict[str, Any]:
         time.sleep(self.plan.seconds)
         if payload["shard"] == 3:
             self._fail()
         self.worked += 1
-        return {"shard": payload["shard"], "doubled": int(payload["doubled"]), "device": self.device, "worked": self.worked}
+        in_one_thread = threading.get_native_id() == self.made_in
+        found = {"shard": payload["shard"], "doubled": int(payload["doubled"]), "device": self.device, "worked": self.worked}
+        return found | {"in_one_thread": in_one_thread}
 
     def _fail(self) -> None:
         if self.plan.fault == "divide":
@@ -89,6 +93,7 @@ def test_every_record_arrives_and_four_workers_hold_four_gpus(ray_session: Clust
     assert {record["placed"]["device"] for record in records} == {record["device"] for record in records} == {"cpu"}
     assert len({record["placed"]["pid"] for record in records}) == 4
     assert max(record["worked"] for record in records) > 1  # a worker is made once, not once a shard
+    assert all(record["in_one_thread"] for record in records)  # two threads that compute have twice OpenMP's threads, which then sleep at every turn
 
 
 def test_workers_that_hold_every_cpu_do_not_starve_the_preparing(ray_session: ClusterSettings) -> None:

@@ -27,6 +27,7 @@ class Candidates:
     positives: DocLists
     relevant: DocLists | None
     text_hashes: NDArray[np.uint64] | None  # [Q] of the queries' texts
+    known_positives: NDArray[np.int64]  # of all queries, these and others
 
     def rows(self, rows: NDArray[np.int64]) -> Candidates:
         return replace(
@@ -63,6 +64,8 @@ def judge(block: Candidates, rules: MiningRules, doc_hashes: NDArray[np.uint64] 
             drop("same_text", filters.same_text(doc_hashes, hashes, block.relevant))
         if block.text_hashes is not None:
             drop("query_text", filters.query_text(hashes, block.text_hashes))
+    if rules.only_positives:
+        drop("never_positive", filters.never_positive(block.docs, block.known_positives))
     if rules.needs_positive_scores:
         anchors = filters.lowest_scores(block.positives)
         if rules.margin_absolute is not None:

@@ -26,6 +26,7 @@ REASONS: Final = (
     "qrels",  # judged relevant for the query, though not among its positives
     "same_text",  # the text of a positive or of a relevant document under another id
     "query_text",  # the query's own text
+    "never_positive",  # no query here has it for a positive
     "margin_absolute",
     "margin_relative",
     "min_score",
@@ -48,6 +49,11 @@ def same_text(doc_hashes: NDArray[np.uint64], candidate_hashes: NDArray[np.uint6
 def query_text(candidate_hashes: NDArray[np.uint64], query_hashes: NDArray[np.uint64]) -> Dropped:
     """Candidates that are the query itself."""
     return np.equal(candidate_hashes, query_hashes[:, None])
+
+
+def never_positive(docs: NDArray[np.int64], known: NDArray[np.int64]) -> Dropped:
+    """Candidates that are not among the positives of all queries."""
+    return np.isin(docs, known, invert=True)
 
 
 def absolute_margin(scores: NDArray[np.float32], anchors: NDArray[np.float64], margin: float) -> Dropped:

@@ -73,6 +73,7 @@ def mine(
     negatives = np.full((count, rules.negatives), PAD_DOC, dtype=np.int64)
     scores = np.full((count, rules.negatives), -np.inf, dtype=np.float32)
     audit = Audit(rules.negatives)
+    known_positives = np.unique(positives.docs)
     step = max(1, _BLOCK_CANDIDATES // max(1, depth))
     for start in range(0, count, step):
         at = slice(start, start + step)
@@ -87,6 +88,7 @@ def mine(
             positives=positives.take(queries),
             relevant=None if relevant is None else relevant.take(queries),
             text_hashes=None if query_hashes is None else query_hashes[queries],
+            known_positives=known_positives,
         )
         negatives[at], scores[at], block_audit = _mine_block(block, rules, query_ids, doc_hashes)
         audit += block_audit

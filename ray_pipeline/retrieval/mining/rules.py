@@ -30,6 +30,9 @@ class MiningRules(Settings):
     min_score: float | None = identity(None, "keep a candidate if its score is at least this")
     max_score: float | None = identity(None, "keep a candidate if its score is at most this")
     teacher_max: float | None = identity(None, "keep a candidate if the teacher's score is at most this; unscored ones are dropped")
+    only_positives: bool = identity(
+        False, "take only documents that are a positive of some query here: what has no example (an unseen label) is then not pushed away"
+    )
     shortage: Shortage = identity("fewer", "too few survivors: fewer takes what is there, widen looks beyond the range, fail stops")
     widen_to: int | None = identity(None, "widen looks at ranks below this (twice hi where null), then at ranks below lo")
 

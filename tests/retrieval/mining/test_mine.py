@@ -119,6 +119,17 @@ def test_score_bounds_and_teacher() -> None:
     assert mined.audit.dropped["teacher"] == 2
 
 
+def test_documents_without_an_example_can_be_left_alone() -> None:
+    docs = np.array([[10, 11, 12, 13], [12, 13, 10, 11]], dtype=np.int64)
+    ranking = Ranking(np.array([0, 2]), docs, np.array([[0.9, 0.8, 0.7, 0.6]] * 2, dtype=np.float32))
+    # query 1 is not in the ranking, and is an example of document 13 all the same; document 11 has none
+    positives = DocLists(np.array([0, 1, 2, 3]), np.array([10, 13, 12]))
+    mined = mine(ranking, replace(TOP, only_positives=True), ids(3), positives)
+    assert mined.negatives.tolist() == [[12, 13, -1], [13, 10, -1]]
+    assert mined.audit.dropped["never_positive"] == 2
+    assert mine(ranking, TOP, ids(3), positives).audit.dropped["never_positive"] == 0
+
+
 def test_a_candidate_counts_under_the_first_filter_that_drops_it() -> None:
     ranking, positives = one_list([1, 2], [0.9, 0.8], positive=1)
     rules = replace(TOP, margin_absolute=0.5, margin_relative=0.5, max_score=0.1)
@@ -278,6 +289,7 @@ def oracle(case: dict, row: int) -> tuple[list[int], dict[str, int]]:
             "qrels": doc in listed[1],
             "same_text": int(texts[doc]) in known_texts,
             "query_text": texts[doc] == case["query_hashes"][query],
+            "never_positive": rules.only_positives and doc not in case["positives"].docs,
             "margin_absolute": rules.margin_absolute is not None and score > anchor - rules.margin_absolute,
             "margin_relative": rules.margin_relative is not None and score > anchor - abs(anchor) * rules.margin_relative,
             "min_score": rules.min_score is not None and score < rules.min_score,
@@ -347,6 +359,7 @@ def cases(draw: st.DrawFn) -> dict:
             min_score=low_score,
             max_score=None if low_score is not None else draw(bound),
             teacher_max=draw(st.none() | st.just(0.5)),
+            only_positives=draw(st.booleans()),
             shortage=draw(st.sampled_from(["fewer", "widen"])),
         ),
         "ids": ids(query_count),
