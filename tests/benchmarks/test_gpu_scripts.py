@@ -44,9 +44,9 @@ def test_operations_by_hand() -> None:
     assert model.weights == 2 * 8192
     lengths = np.array([3, 5, 4])
     assert model.model_operations(lengths) == 2 * 16384 * 12 + 4 * 2 * 32 * (9 + 25 + 16)
-    plan = plan_chunks(lengths, token_budget=10, max_rows=8)  # 5, 4 padded to 2 x 5; then 3
-    assert plan.tokens == (10, 3)
-    assert model.hardware_operations(plan, [0]) == 2 * 16384 * 10 + 4 * 2 * 32 * 5 * 10
+    plan = plan_chunks(lengths, token_budget=10, max_rows=8)  # 5; then 3 padded to 2 x 4
+    assert plan.tokens == (5, 8)
+    assert model.hardware_operations(plan, [1]) == 2 * 16384 * 8 + 4 * 2 * 32 * 4 * 8
     assert model.hardware_operations(plan, []) == 0
 
 
