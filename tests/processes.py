@@ -13,7 +13,6 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-PATIENCE = 300.0  # seconds for anything to happen on a busy machine
 
 
 def title(pid: int) -> str:
@@ -42,11 +41,15 @@ def descendants(pid: int) -> set[int]:
 
 
 class JobProcess:
-    """`python -m module words`; `worker` is in the title of the processes that do its work."""
+    """`python -m module words`; `workers` is in the title of the processes that do its work.
 
-    def __init__(self, module: str, words: Sequence[str], workspace: Path, worker: str) -> None:
+    `patience`: seconds for anything to happen on a busy machine.
+    """
+
+    def __init__(self, module: str, words: Sequence[str], workspace: Path, workers: str, patience: float = 180.0) -> None:
         self.workspace = workspace
-        self.worker = worker
+        self.workers = workers
+        self.patience = patience
         self.said = workspace.parent / f"said-{time.time_ns()}.txt"
         environment = {name: value for name, value in os.environ.items() if name not in ("RAY_ADDRESS", "PYTHONPATH")}
         self.started: set[int] = set()
@@ -65,23 +68,24 @@ class JobProcess:
         self.process.kill()
         assert self.wait_for_the_end() == -signal.SIGKILL
 
-    def kill_worker(self) -> None:
-        os.kill(next(pid for pid in self.started if self.worker in title(pid)), signal.SIGKILL)
+    def kill_one(self, named: str) -> None:
+        """A process it started, by a part of its title."""
+        os.kill(next(pid for pid in self.started if named in title(pid)), signal.SIGKILL)
 
     def wait_for_the_end(self) -> int:
         """Its exit code; its workers have to end by themselves too."""
         try:
-            return self.process.wait(PATIENCE)
+            return self.process.wait(self.patience)
         finally:
-            self._wait(lambda: not any(self.worker in title(pid) for pid in self.started), "the end of its workers")
+            self._wait(lambda: not any(self.workers in title(pid) for pid in self.started), "the end of its workers")
             for pid in self.started:  # Ray's agents outlive a killed driver by a minute
                 if title(pid).startswith("ray::"):
                     os.kill(pid, signal.SIGKILL)
 
     def _wait(self, happened: Callable[[], bool], what: str) -> None:
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + self.patience
         while not happened():
             if time.monotonic() > deadline:
                 self.process.kill()
-                pytest.fail(f"waited {PATIENCE} s for {what}:\n{self.said.read_text()}")
+                pytest.fail(f"waited {self.patience} s for {what}:\n{self.said.read_text()}")
             time.sleep(0.005)

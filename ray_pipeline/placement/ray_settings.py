@@ -9,15 +9,17 @@ from contextlib import contextmanager
 
 
 @contextmanager
-def environment(wanted: Mapping[str, str]) -> Iterator[None]:
-    """For the time of a run; where the user has set one of them, theirs stays."""
-    ours = {name: value for name, value in wanted.items() if name not in os.environ}
+def environment(wanted: Mapping[str, str], *, theirs_stay: bool) -> Iterator[None]:
+    """For the time of a run; `theirs_stay`: where the user has set one of them, it keeps their value."""
+    ours = {name: value for name, value in wanted.items() if not (theirs_stay and name in os.environ)}
+    before = {name: os.environ[name] for name in ours if name in os.environ}
     os.environ.update(ours)
     try:
         yield
     finally:
         for name in ours:
             os.environ.pop(name, None)
+        os.environ.update(before)
 
 
 @contextmanager

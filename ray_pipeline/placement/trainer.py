@@ -79,7 +79,7 @@ def run_together(work: Work, workers: int, cluster: ClusterSettings, *, least: i
     wanted = {**_ENVIRONMENT, **(_EMBEDDED if is_embedded(cluster) else {})}
     # where a controller that was just killed may still write, the rest of the folder goes all the same
     scratch = tempfile.TemporaryDirectory(prefix="ray_pipeline-train-", ignore_cleanup_errors=True)
-    with scratch as folder, environment(wanted), quiet("ray.train", "ray.tune"):
+    with scratch as folder, environment(wanted, theirs_stay=True), quiet("ray.train", "ray.tune"):
         trainer = Trainer(
             # not as train_loop_config: the controller would unpickle that, and import all that the work needs before it starts a worker
             functools.partial(_body, work, board, cluster.threads_per_worker, workers, cluster.device),

@@ -104,7 +104,7 @@ def run_trials(trials: Trials, body: Body, count: int, workers: int, cluster: Cl
     connect(cluster.model_copy(update={"workers": workers}))
     feed = _Feed(trials, workers, cluster)
     scratch = tempfile.TemporaryDirectory(prefix="ray_pipeline-tune-")
-    with scratch as folder, environment(_QUIET), quiet("ray.tune", level=logging.CRITICAL), _plain_stop():
+    with scratch as folder, environment(_QUIET, theirs_stay=False), quiet("ray.tune", level=logging.CRITICAL), _plain_stop():
         tune.Tuner(
             tune.with_resources(_trainable(body), tune.PlacementGroupFactory([_NEXT_TO_NOTHING])),
             tune_config=tune.TuneConfig(

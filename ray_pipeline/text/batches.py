@@ -46,7 +46,7 @@ def _cheapest_cuts(falling: NDArray[np.int64], token_budget: int, max_rows: int)
         while stop - first > 1 and (stop - first > max_rows or (stop - first) * falling[first] > token_budget):
             first += 1
         costs = best[first:stop] + np.arange(stop - first, 0, -1) * falling[first:stop]
-        at = int(costs.argmin())  # of equals the first: fewer batches
+        at = int(costs.argmin())  # of equals the longest last batch
         best[stop], begins[stop] = costs[at] + BATCH_COST, first + at
     cuts = [count]
     while cuts[-1] > 0:

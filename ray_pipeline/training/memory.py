@@ -41,6 +41,7 @@ from torch import nn
 from torch.distributed.tensor import DTensor
 
 from ray_pipeline.errors import SettingsError
+from ray_pipeline.models.backbone import ATTENTION_DROPOUT
 
 _MARGIN: Final = 0.6  # share of the free memory that a suggestion uses
 _STEP: Final = 64  # suggestions are multiples of so many tokens
@@ -66,7 +67,7 @@ class ModelShape:
         config: Any = backbone.config
         heads = int(config.num_attention_heads)
         size = int(getattr(config, "head_dim", None) or config.hidden_size // heads)
-        in_attention = float(getattr(config, "attention_probs_dropout_prob", 0.0) or getattr(config, "attention_dropout", 0.0) or 0.0)
+        in_attention = any(getattr(config, name, 0.0) for name in ATTENTION_DROPOUT)
         fused = config._attn_implementation in ("sdpa", "flash_attention_2") and not (in_attention and torch.device(device).type == "cpu")
         return cls(
             layers=int(config.num_hidden_layers),

@@ -57,7 +57,7 @@ class Sweep(JobProcess):
     """`jobs.sweep`."""
 
     def __init__(self, arguments: list[str], workspace: Path) -> None:
-        super().__init__("jobs.sweep", arguments, workspace, worker="RayTrainWorker")
+        super().__init__("jobs.sweep", arguments, workspace, workers="RayTrainWorker", patience=300.0)
 
     def end(self) -> str:
         assert self.wait_for_the_end() == 0, self.said.read_text()

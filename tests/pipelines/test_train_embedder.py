@@ -193,7 +193,7 @@ class Job(JobProcess):
             *("micro.token_budget=32", "micro.keep_tokens=0"),  # a text or two at a time: slow
             *("cluster.cpus=2", "cluster.logical_gpus=0", "cluster.object_store_mb=80", "cluster.threads_per_worker=1"),
         ]
-        super().__init__("jobs.train_embedder", words, workspace, worker="RayTrainWorker")
+        super().__init__("jobs.train_embedder", words, workspace, workers="RayTrainWorker")
 
     def step(self) -> int:
         """Of the newest checkpoint."""
@@ -216,7 +216,7 @@ def test_killed_and_robbed_of_its_worker_it_learns_the_same_bits(tmp_path: Path,
 
     robbed = Job(workspace, tiny_model)
     robbed.wait_for_step(reached + 4)
-    robbed.kill_worker()
+    robbed.kill_one("RayTrainWorker")
     assert robbed.wait_for_the_end() == 0, robbed.said.read_text()
     said = robbed.said.read_text()
     assert f"going on from the checkpoint of step {reached} of" in said
