@@ -44,6 +44,9 @@ class ClusterSettings(Settings):
     logical_gpus: int | None = placement(None, "logical GPUs of the embedded Ray; null: this machine's", ge=0)
     object_store_mb: int = placement(512, "object store of the embedded Ray, in MB", ge=80)
     max_restarts: int = placement(3, "how often a dead worker is started again", ge=0)
+    in_process: Literal["small", "always", "never"] = placement(
+        "small", "without a cluster, in this process: small: a pass of one shard; always: every pass, and a training of one worker; never: nothing"
+    )
     wait_for_nodes: bool = placement(False, "nodes may still join (an autoscaler): wait for room instead of refusing to start")
 
     @model_validator(mode="after")
@@ -53,6 +56,8 @@ class ClusterSettings(Settings):
         embedded = [name for name in ("cpus", "logical_gpus") if getattr(self, name) is not None]
         if self.address is not None and embedded:
             raise ValueError(f"{' and '.join(embedded)} size the embedded Ray; the cluster at address={self.address} has its own")
+        if self.in_process == "always" and (self.address is not None or self.gpus_per_worker):
+            raise ValueError("in_process=always is for this machine's CPUs; address and gpus_per_worker need a cluster to hold them")
         return self
 
     def threads(self) -> int:

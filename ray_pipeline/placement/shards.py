@@ -27,6 +27,7 @@ from ray.data import ActorPoolStrategy, DataContext, TaskPoolStrategy
 
 from ray_pipeline.errors import PipelineError, ShardError
 from ray_pipeline.placement.cluster import ClusterSettings, connect, preparing_cpus
+from ray_pipeline.placement.in_process import pass_stays_here, threads
 from ray_pipeline.placement.obituary import obituary
 
 Payload = dict[str, Any]
@@ -47,6 +48,9 @@ def run_shards(shards: Sequence[Payload], prepare: Prepare, make_worker: MakeWor
     """
     if not shards:
         return
+    if pass_stays_here(cluster, len(shards)):
+        yield from _here(shards, prepare, make_worker, cluster)
+        return
     connect(cluster)
     _configure(cluster)
     unfinished = {int(shard["shard"]) for shard in shards}
@@ -64,6 +68,27 @@ def run_shards(shards: Sequence[Payload], prepare: Prepare, make_worker: MakeWor
         raise ShardError(obituary(problem, sorted(unfinished))) from problem
     finally:
         rows.close()  # ends the actors now, not when the last traceback is forgotten
+
+
+def _here(shards: Sequence[Payload], prepare: Prepare, make_worker: MakeWorker, cluster: ClusterSettings) -> Iterator[dict[str, Any]]:
+    """The same in this process, one shard after another."""
+    placed = {"actor": "", "node": "", "gpus": [], "pid": os.getpid(), "device": "cpu"}
+    prepared = _Prepared(prepare)
+    work: Work | None = None
+    with threads(cluster):
+        for shard in shards:
+            payload = prepared(dict(shard))
+            if payload["error"]:
+                raise ShardError(payload["error"])
+            del payload["error"]
+            try:
+                doing = "starting a worker"
+                work = make_worker("cpu") if work is None else work
+                doing = f"shard {shard['shard']}"
+                answer = work(payload)
+            except Exception as problem:
+                raise ShardError(_describe(doing, problem)) from problem
+            yield {**answer, "placed": placed}
 
 
 def _dataset(shards: Sequence[Payload], prepare: Prepare, make_worker: MakeWorker, cluster: ClusterSettings) -> ray.data.Dataset:

@@ -31,6 +31,7 @@ from ray_pipeline.errors import PipelineError, SettingsError, TrainingError
 from ray_pipeline.placement.board import Board
 from ray_pipeline.placement.cluster import ClusterSettings, connect, is_embedded
 from ray_pipeline.placement.controller import Introduction, Trainer
+from ray_pipeline.placement.in_process import threads, training_stays_here
 from ray_pipeline.placement.obituary import cause, last_words
 from ray_pipeline.placement.ray_settings import environment, quiet
 
@@ -46,26 +47,14 @@ _EMBEDDED: Final = {"RAY_TRAIN_ENABLE_PREEMPTION_WATCHER": "0"}  # a process tha
 
 @dataclass(frozen=True)
 class Worker:
-    """What a worker knows of its place."""
+    """What a worker knows of its place, and whom it tells what."""
 
     rank: int
     world: int
     device: str
-    _board: Any
-
-    def say(self, line: str) -> None:
-        """A line for the user, from the lead worker."""
-        if self.rank == 0:
-            self._board.say.remote(line)
-
-    def report(self, metrics: Mapping[str, float]) -> None:
-        """Metrics for whoever runs this training as one of many (Tune). All workers call it."""
-        ray.train.report(dict(metrics))
-
-    def answer(self, value: Any) -> None:
-        """What the lead worker hands back to the driver, as JSON values."""
-        if self.rank == 0:
-            ray.get(self._board.answer.remote(value))
+    say: Callable[[str], None]  # a line for the user; the lead worker's are heard
+    answer: Callable[[Any], None]  # what the lead worker hands back to the driver, as JSON values
+    report: Callable[[Mapping[str, float]], None]  # metrics for whoever runs this training as one of many (Tune); all workers call it
 
 
 Work = Callable[[Worker], None]
@@ -73,6 +62,8 @@ Work = Callable[[Worker], None]
 
 def run_together(work: Work, workers: int, cluster: ClusterSettings, *, least: int | None = None) -> Any:
     """What the lead worker answered, once all have ended. `least`: how few workers may go on while others are missing."""
+    if training_stays_here(cluster, workers):
+        return _here(work, cluster)
     connect(cluster.model_copy(update={"workers": least or workers}))
     backend = "nccl" if _on_cuda(cluster) else "gloo"
     board = ray.remote(num_cpus=0)(Board).remote()
@@ -103,6 +94,14 @@ def run_together(work: Work, workers: int, cluster: ClusterSettings, *, least: i
             + (f"; its last words: {spoken}" if spoken else "; it left no word (out of memory? smaller micro batches need less)")
         ) from died
     return ray.get(board.answered.remote())
+
+
+def _here(work: Work, cluster: ClusterSettings) -> Any:
+    """One worker in this process."""
+    answers: list[Any] = []
+    with threads(cluster):
+        work(Worker(0, 1, "cpu", lambda line: logger.info("%s", line), answers.append, lambda metrics: None))
+    return answers[-1] if answers else None
 
 
 def _fit(trainer: Trainer, board: Any) -> BaseException | None:
@@ -173,10 +172,24 @@ def _body(work: Work, board: Any, threads: int | None, workers: int, device: str
     torch.set_num_threads(threads or max(1, len(os.sched_getaffinity(0)) // workers))
     place = str(ray.train.torch.get_device()) if cuda else "cpu"
     try:
-        work(Worker(context.get_world_rank(), context.get_world_size(), place, board))
+        work(_worker(context.get_world_rank(), context.get_world_size(), place, board))
     except PipelineError as problem:
         ray.get(board.refuse.remote(type(problem).__name__, str(problem)))
         raise
+
+
+def _worker(rank: int, world: int, device: str, board: Any) -> Worker:
+    """One of several, which leaves word with the board."""
+
+    def say(line: str) -> None:
+        if rank == 0:
+            board.say.remote(line)
+
+    def answer(value: Any) -> None:
+        if rank == 0:
+            ray.get(board.answer.remote(value))
+
+    return Worker(rank, world, device, say, answer, lambda metrics: ray.train.report(dict(metrics)))
 
 
 def _known(name: str) -> type[PipelineError]:

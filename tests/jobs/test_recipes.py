@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +17,6 @@ from ray_pipeline.config import parse
 from ray_pipeline.models.adapters import count_parameters
 from ray_pipeline.pipelines.plan import PipelineSettings
 from ray_pipeline.pipelines.steps import TrainEmbedderStep
-from ray_pipeline.placement.cluster import ClusterSettings
 
 SMOKE = sorted(path.stem for path in (CONFIGS / "experiment" / "smoke").glob("*.yaml"))
 NEEDED = ("bge_qcot_high", "bge_qcot_low", "bge_semi", "bge_hard", "theorem_big_run", "staged_embedder", "demo")
@@ -157,8 +155,8 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def ran(recipe: str, workspace: Path, *given: str) -> dict[str, list[Artifact]]:
-    """Run the smoke variant on the Ray of the tests; its artifacts by stage."""
-    small = ["cluster.cpus_per_worker=0.25", "cluster.threads_per_worker=1", f"workspace={workspace}", "log=warning"]
+    """Run the smoke variant in this process; its artifacts by stage."""
+    small = ["cluster.in_process=always", "cluster.threads_per_worker=1", f"workspace={workspace}", "log=warning"]
     before = set(workspace.glob("runs/*"))
     assert run_job("pipeline", PipelineJob, pipeline, [f"experiment=smoke/{recipe}", *small, *given]) == 0
     (record,) = set(workspace.glob("runs/*")) - before
@@ -167,11 +165,6 @@ def ran(recipe: str, workspace: Path, *given: str) -> dict[str, list[Artifact]]:
         artifact = load(uri)
         found.setdefault(artifact.stage, []).append(artifact)
     return found
-
-
-@pytest.fixture(autouse=True)
-def _one_ray(ray_session: ClusterSettings) -> Iterator[None]:
-    yield
 
 
 @pytest.mark.parametrize(("recipe", "kinds"), [("bge_qcot_high", {"lora_a", "lora_b", "embed_tokens", "head"}), ("bge_qcot_low", None)])

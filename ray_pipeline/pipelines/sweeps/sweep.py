@@ -104,7 +104,8 @@ def sweep(run: Run, training: Training[J], base: J, settings: SweepSettings, rec
     def build(attempt: Attempt, finished: Mapping[int, Mapping[str, Any]]) -> Outcome:
         book = TrialBook(attempt, finished, search, objective, afresh=run.force)
         if book.left():
-            body = _Body(training, values, run.workspace, run.cluster, run.force, tuple(run.done))
+            tracked = run.cluster.model_copy(update={"in_process": "never"})  # Tune hears of a training through Ray Train
+            body = _Body(training, values, run.workspace, tracked, run.force, tuple(run.done))
             workers = max(training.workers(one) for one in _edges(training, values, settings.space))
             run_trials(book, body, book.left(), workers, run.cluster, objective, settings.scheduler)
         if book.died:
