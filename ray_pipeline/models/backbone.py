@@ -27,6 +27,7 @@ from safetensors import SafetensorError
 from torch import Tensor, nn
 
 from ray_pipeline.errors import ModelError
+from ray_pipeline.models import batched_products
 from ray_pipeline.models.adaptation import QLora
 from ray_pipeline.models.embedder_settings import EmbedderSettings
 
@@ -76,6 +77,7 @@ def load_backbone(folder: Path, settings: EmbedderSettings, weights: Weights, de
         raise ModelError(f"{folder}: the weights lack {len(absent)} tensors ({', '.join(absent[:3])}, ...), which would be random; get them all")
     if report["missing_keys"]:
         backbone.pooler = None
+    _choose_attention(folder, backbone, settings.attention, device)
     if weights.four_bit is None:
         backbone = backbone.to(device)
     else:
@@ -124,7 +126,17 @@ def _attention_dropout(config: Any, folder: Path) -> str:
 
 
 def _attention(settings: EmbedderSettings) -> dict[str, str]:
-    return {} if settings.attention == "auto" else {"attn_implementation": settings.attention}
+    return {} if settings.attention in ("auto", batched_products.NAME) else {"attn_implementation": settings.attention}
+
+
+def _choose_attention(folder: Path, backbone: Any, wanted: str, device: torch.device) -> None:
+    """Batched products, where they are asked for, or where they help and the model lets its attention be chosen."""
+    possible = backbone._supports_attention_backend
+    if wanted == batched_products.NAME and not possible:
+        raise ModelError(f"{folder}: the attention of a {backbone.config.model_type} cannot be replaced; set model.attention=auto")
+    if wanted == batched_products.NAME or (wanted == "auto" and possible and device.type == "cpu"):
+        batched_products.register()
+        backbone.set_attn_implementation(batched_products.NAME)
 
 
 def _four_bit_options(four_bit: QLora, device: torch.device) -> dict[str, Any]:

@@ -31,7 +31,9 @@ class EmbedderSettings(Settings):
     projection: int | None = identity(None, "a new linear head to so many dimensions, with bias, behind the model's own", ge=1)
     projection_seed: int = identity(0, "seed of the new head's first weights", ge=0)
     precision: Literal["fp32", "bf16", "fp16"] = identity("fp32", "precision of the backbone")
-    attention: Literal["auto", "sdpa", "eager", "flash_attention_2"] = identity("auto", "attention implementation")
+    attention: Literal["auto", "sdpa", "eager", "products", "flash_attention_2"] = identity(
+        "auto", "attention implementation; auto: products on a CPU (two batched products for short texts in half precision), else as transformers"
+    )
     attention_dropout: float | None = identity(
         None, "dropout of attention weights while training; null: as the model's config says; 0 lets a CPU use its fused attention", ge=0, lt=1
     )

@@ -15,7 +15,7 @@ from ray_pipeline.placement.shards import run_shards
 from ray_pipeline.retrieval.embed import EmbedSettings, MakeEmbedShard, TokeniseShard, shards_of
 from ray_pipeline.text.prompts import Side
 
-ALGORITHM = 2
+ALGORITHM = 3
 
 
 def embed_corpus(run: Run, data: PreparedData, model: EmbedderSettings, settings: EmbedSettings) -> Artifact:

@@ -33,7 +33,7 @@ from ray_pipeline.training.checkpoint import Checkpoints
 from ray_pipeline.training.distributed import Group
 from ray_pipeline.training.trackers import check_trackers
 
-ALGORITHM = 2
+ALGORITHM = 3
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ width k, intermediate size f (two matrices, as BERT; or gated, three, as Qwen an
     gated             24h + 16(q+k) + 16f      26h + 10(q+k) + 8f
     attention scores  12 x heads x length      12 x heads x length, where they are kept: fused attention keeps none, but the
                                                CPU has no fused kernel with dropout
+      in products     as fused                 2 x heads x length, 6 with dropout (models/batched_products.py)
 
 These coefficients are counted, not guessed: they are what autograd saves in transformers' BERT and Qwen3 (Korthikanti et
 al., arXiv 2205.05198, count the same way for a layer in 16 bit with dropout masks of a byte, which gives 34h for f = 4h).
@@ -41,6 +42,7 @@ from torch import nn
 from torch.distributed.tensor import DTensor
 
 from ray_pipeline.errors import SettingsError
+from ray_pipeline.models import batched_products
 from ray_pipeline.models.backbone import ATTENTION_DROPOUT
 
 _MARGIN: Final = 0.6  # share of the free memory that a suggestion uses
@@ -59,7 +61,8 @@ class ModelShape:
     heads: int
     gated: bool
     dropout: bool
-    keeps_scores: bool
+    keeps_scores: bool  # also in fp32
+    product_bytes: int = 0  # of a score that batched products keep in half precision; 0: attention is not done so
 
     @classmethod
     def of(cls, backbone: nn.Module, device: torch.device | str) -> ModelShape:
@@ -68,7 +71,10 @@ class ModelShape:
         heads = int(config.num_attention_heads)
         size = int(getattr(config, "head_dim", None) or config.hidden_size // heads)
         in_attention = any(getattr(config, name, 0.0) for name in ATTENTION_DROPOUT)
-        fused = config._attn_implementation in ("sdpa", "flash_attention_2") and not (in_attention and torch.device(device).type == "cpu")
+        products = config._attn_implementation == batched_products.NAME
+        fused = (products or config._attn_implementation in ("sdpa", "flash_attention_2")) and not (
+            in_attention and torch.device(device).type == "cpu"
+        )
         return cls(
             layers=int(config.num_hidden_layers),
             hidden=int(config.hidden_size),
@@ -79,6 +85,7 @@ class ModelShape:
             gated=any("gate" in name.rsplit(".", 1)[-1] for name, _ in backbone.named_modules()),
             dropout=float(getattr(config, "hidden_dropout_prob", 0.0) or 0.0) > 0,
             keeps_scores=not fused,
+            product_bytes=(6 if in_attention else 2) if products else 0,
         )
 
 
@@ -91,17 +98,19 @@ def layer_bytes(shape: ModelShape, length: int, *, bf16: bool) -> int:
     if shape.dropout:
         per_hidden += 10 if bf16 else 8
     linear = per_hidden * shape.hidden + per_width * (shape.query_width + shape.key_width) + per_inner * shape.intermediate
-    return linear + _score_bytes(shape, length)
+    return linear + _score_bytes(shape, length, bf16=bf16)
 
 
 def token_bytes(shape: ModelShape, length: int, *, bf16: bool, checkpointing: bool) -> int:
     """Activations and working memory of each token whose graph is alive, in texts of `length` tokens."""
     layer = layer_bytes(shape, length, bf16=bf16)
     kept = shape.layers * 4 * shape.hidden + layer if checkpointing else shape.layers * layer
-    return kept + 8 * shape.hidden + 4 * (2 * shape.intermediate + 3 * shape.hidden) + _score_bytes(shape, length)
+    return kept + 8 * shape.hidden + 4 * (2 * shape.intermediate + 3 * shape.hidden) + _score_bytes(shape, length, bf16=bf16)
 
 
-def _score_bytes(shape: ModelShape, length: int) -> int:
+def _score_bytes(shape: ModelShape, length: int, *, bf16: bool) -> int:
+    if shape.product_bytes and bf16 and length <= batched_products.LONGEST:
+        return shape.product_bytes * shape.heads * length
     return 12 * shape.heads * length if shape.keeps_scores else 0
 
 

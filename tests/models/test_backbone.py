@@ -41,7 +41,7 @@ def states(embedder: Embedder, ids: list[list[int]], mask: list[list[int]]) -> t
         return torch.as_tensor(embedder.backbone(input_ids=torch.tensor(ids), attention_mask=torch.tensor(mask)).last_hidden_state)
 
 
-@pytest.mark.parametrize("attention", ["sdpa", "eager"])
+@pytest.mark.parametrize("attention", ["sdpa", "eager", "products"])
 @pytest.mark.parametrize("kind", ["llama", "mistral", "qwen2", "qwen3"])
 def test_the_last_token_moves_the_first_state_only_when_reading_both_ways(decoders: dict[str, Path], kind: str, attention: str) -> None:
     for bidirectional in (None, False, True):
@@ -51,7 +51,7 @@ def test_the_last_token_moves_the_first_state_only_when_reading_both_ways(decode
         assert sees_ahead(embedder.backbone) is bool(bidirectional)
 
 
-@pytest.mark.parametrize("attention", ["sdpa", "eager"])
+@pytest.mark.parametrize("attention", ["sdpa", "eager", "products"])
 @pytest.mark.parametrize("kind", ["mistral", "qwen3"])
 def test_padding_on_either_side_is_not_seen(decoders: dict[str, Path], kind: str, attention: str) -> None:
     embedder = Embedder(settings_of(decoders[kind], pooling="mean", attention=attention, bidirectional=True))
