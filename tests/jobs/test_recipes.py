@@ -19,7 +19,7 @@ from ray_pipeline.pipelines.plan import PipelineSettings
 from ray_pipeline.pipelines.steps import TrainEmbedderStep
 
 SMOKE = sorted(path.stem for path in (CONFIGS / "experiment" / "smoke").glob("*.yaml"))
-NEEDED = ("bge_qcot_high", "bge_qcot_low", "bge_semi", "bge_hard", "theorem_big_run", "staged_embedder", "demo")
+NEEDED = ("bge_qcot_high", "bge_qcot_low", "bge_semi", "bge_hard", "theorem_big_run", "eedi_minilm", "staged_embedder", "demo")
 
 
 def composed(experiment: str) -> dict[str, Any]:
@@ -192,6 +192,14 @@ def test_bge_hard(tiny_model: Path, workspace: Path, capsys: pytest.CaptureFixtu
     found = ran("bge_hard", workspace, f"model.name={tiny_model}")
     (groups,), (model,) = found["groups"], found["model"]
     assert model.manifest["inputs"]["groups"]["uri"] == groups.location.uri
+
+
+def test_eedi_minilm(tiny_model: Path, workspace: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    found = ran("eedi_minilm", workspace, f"model.name={tiny_model}")
+    assert [model.metrics["steps"] for model in found["model"]] == [2, 2, 2]
+    assert found["model"][2].manifest["rows"] == found["groups"][1].manifest["rows"] + found["pseudo_labels"][0].metrics["kept"]
+    out = capsys.readouterr().out
+    assert [f"{one} against plain_measured, map@25: " in out for one in ("hard_measured", "after")] == [True, True]
 
 
 def test_theorem_big_run(tiny_decoder: Path, statements: Path, workspace: Path, capsys: pytest.CaptureFixture[str]) -> None:
