@@ -13,6 +13,7 @@ share the CPUs, so actors that hold them all leave preparing tasks waiting for e
 
 from __future__ import annotations
 
+import gc
 import json
 import logging
 import os
@@ -56,6 +57,7 @@ def run_shards(shards: Sequence[Payload], prepare: Prepare, make_worker: MakeWor
     unfinished = {int(shard["shard"]) for shard in shards}
     processes: dict[str, int] = {}
     rows = iter(_dataset(shards, prepare, make_worker, cluster).iter_rows())
+    death = ""
     try:
         for row in rows:
             answer = json.loads(row["answer"])
@@ -65,9 +67,13 @@ def run_shards(shards: Sequence[Payload], prepare: Prepare, make_worker: MakeWor
             unfinished.discard(int(answer["shard"]))
             yield answer
     except ray.exceptions.RayError as problem:
-        raise ShardError(obituary(problem, sorted(unfinished))) from problem
+        death = obituary(problem, sorted(unfinished))
+        logger.debug("Ray's own account of it", exc_info=problem)
     finally:
         rows.close()  # ends the actors now, not when the last traceback is forgotten
+    if death:
+        gc.collect()  # Ray's error holds the actors, in circles: raised without it, as words
+        raise ShardError(death)
 
 
 def _here(shards: Sequence[Payload], prepare: Prepare, make_worker: MakeWorker, cluster: ClusterSettings) -> Iterator[dict[str, Any]]:

@@ -24,7 +24,7 @@ from ray_pipeline.placement.cluster import ClusterSettings
 from ray_pipeline.reports.retrieval import from_json
 from ray_pipeline.retrieval.search_shards import ranking_of
 
-NO_ROOM = ClusterSettings(workers=500)  # whoever asks Ray for this is refused
+NO_ROOM = ClusterSettings(workers=500, in_process="never")  # whoever asks Ray for this is refused
 RULES = MiningSettings.model_validate_json('{"range": [2, 60], "negatives": 5}')
 
 

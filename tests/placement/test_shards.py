@@ -79,6 +79,14 @@ class Work:
             os._exit(4)
 
 
+def all_is_given_back() -> None:
+    """The workers end now, also while an error with its traceback is still held."""
+    deadline = time.monotonic() + 30
+    while ray.available_resources().get("CPU") != 2.0:
+        assert time.monotonic() < deadline, f"the actors still hold CPUs: {ray.available_resources()}"
+        time.sleep(0.1)
+
+
 def run(prepare: Prepare, make: Make, cluster: ClusterSettings, shards: int = 6) -> list[dict[str, Any]]:
     return list(run_shards([{"shard": number, "number": 10 * number} for number in range(shards)], prepare, make, cluster))
 
@@ -120,10 +128,7 @@ def test_an_error_while_preparing_comes_back_in_its_own_words(ray_session: Clust
 def test_an_error_in_the_work_names_shard_type_and_line_and_ends_the_workers(ray_session: ClusterSettings) -> None:
     with pytest.raises(ShardError, match=r"^shard 3: ZeroDivisionError: three is too many at test_shards.py:\d+ in _fail, called from shards.py:\d+"):
         run(Prepare(), Make("divide"), ray_session)
-    deadline = time.monotonic() + 30
-    while ray.available_resources().get("CPU") != 2.0:  # also while `caught` still holds the traceback
-        assert time.monotonic() < deadline, f"the actors still hold CPUs: {ray.available_resources()}"
-        time.sleep(0.1)
+    all_is_given_back()
 
 
 def test_an_error_at_the_start_comes_back_in_its_own_words(ray_session: ClusterSettings) -> None:
@@ -149,6 +154,7 @@ def test_a_worker_that_always_dies_ends_the_run_with_its_last_words(ray_session:
     with pytest.raises(ShardError) as caught:
         run(Prepare(), Make("die"), ray_session.model_copy(update={"max_restarts": 1}))
     assert time.monotonic() - started < 120
+    all_is_given_back()
     said = str(caught.value)
     assert "ActorDiedError" in said
     assert "last words: terminate called: the kernel is out of luck" in said
@@ -166,6 +172,7 @@ def test_deaths_while_preparing_and_at_the_start_are_bounded_too(ray_session: Cl
     ):
         run(prepare, make, ray_session.model_copy(update={"max_restarts": 1}))
     assert time.monotonic() - started < 120
+    all_is_given_back()
 
 
 def test_the_cause_is_the_innermost_error_that_says_anything(ray_session: ClusterSettings) -> None:
