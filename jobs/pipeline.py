@@ -9,6 +9,7 @@ from jobs.compare import sentence
 from jobs.evaluate import SHOWN
 from jobs.evaluate import show as show_evaluation
 from ray_pipeline.artifacts import Artifact
+from ray_pipeline.external_scores import external_scores
 from ray_pipeline.pipelines.dry_run import DryRun
 from ray_pipeline.pipelines.plan import PipelineSettings, StepDone, foresee_steps, run_steps
 from ray_pipeline.pipelines.stage import Done, Run
@@ -54,6 +55,8 @@ def show(one: StepDone, done: Sequence[StepDone]) -> None:
         if one.step.against is not None:
             other = next(before for before in done if before.name == one.step.against)
             print(beside(one.name, one.artifact, other.name, other.artifact))
+    for score in external_scores(one.artifact):
+        print(f"external score: {score.text()}")
 
 
 def beside(name: str, new: Artifact, other: str, reference: Artifact) -> str:

@@ -9,14 +9,19 @@ import yaml
 
 from ray_pipeline.artifacts import Artifact, Input, lineage, load
 from ray_pipeline.errors import PipelineError
+from ray_pipeline.external_scores import external_scores
 
 
 def show(artifact: Artifact) -> str:
-    """The manifest as YAML, then the lineage as an indented list."""
+    """The manifest as YAML, what others measured, then the lineage as an indented list."""
     manifest = {key: value for key, value in artifact.manifest.items() if key != "files"}
     files = artifact.files()
     manifest["files"] = f"{len(files)} files, {sum(file.size for file in files):,} bytes"
-    lines = [yaml.safe_dump(manifest, sort_keys=False, allow_unicode=True).rstrip(), "", "lineage:", f"  {_line(artifact)}"]
+    lines = [yaml.safe_dump(manifest, sort_keys=False, allow_unicode=True).rstrip()]
+    given = external_scores(artifact)
+    if given:
+        lines += ["", "external scores:", *(f"  {score.when}  {score.text()}" for score in given)]
+    lines += ["", "lineage:", f"  {_line(artifact)}"]
     for depth, name, ancestor in lineage(artifact):
         lines.append(f"  {'    ' * depth}{name}: {_line(ancestor)}")
     return "\n".join(lines)

@@ -10,6 +10,7 @@ from ray_pipeline.models.embedder_settings import EmbedderSettings
 from ray_pipeline.pipelines.prepare import Data, prepare
 from ray_pipeline.pipelines.stage import Run
 from ray_pipeline.pipelines.train_embedder import TrainingInputs, train_embedder
+from ray_pipeline.reports.epoch_table import epoch_table
 from ray_pipeline.tasks.embedder_run import RowSettings
 from ray_pipeline.tasks.embedder_settings import EmbedderTraining
 
@@ -44,7 +45,7 @@ def train(settings: TrainEmbedderJob, run: Run) -> None:
 
 def show(model: Artifact) -> None:
     """The epoch table, how the run ended, and where the model is."""
-    print(model.file("epochs.md").read().decode())
+    print(epoch_table(model))
     print(f"{model.metrics['ended']}: {model.metrics['why']}; the model is that of step {model.metrics['chosen_step']}")
     print(f"model: {model.location.uri}")
 
