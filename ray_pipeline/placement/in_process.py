@@ -9,7 +9,6 @@ What is given up: a process that the system kills (out of memory) takes the job 
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -34,7 +33,7 @@ def threads(cluster: ClusterSettings) -> Iterator[None]:
     import torch
 
     before = torch.get_num_threads()
-    torch.set_num_threads(cluster.threads_per_worker or len(os.sched_getaffinity(0)))
+    torch.set_num_threads(cluster.model_copy(update={"workers": 1}).threads())
     try:
         yield
     finally:

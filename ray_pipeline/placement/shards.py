@@ -79,21 +79,12 @@ def run_shards(shards: Sequence[Payload], prepare: Prepare, make_worker: MakeWor
 def _here(shards: Sequence[Payload], prepare: Prepare, make_worker: MakeWorker, cluster: ClusterSettings) -> Iterator[dict[str, Any]]:
     """The same in this process, one shard after another."""
     placed = {"actor": "", "node": "", "gpus": [], "pid": os.getpid(), "device": "cpu"}
-    prepared = _Prepared(prepare)
-    work: Work | None = None
+    prepared, work = _Prepared(prepare), _Work(lambda: make_worker("cpu"))
     with threads(cluster):
         for shard in shards:
-            payload = prepared(dict(shard))
-            if payload["error"]:
-                raise ShardError(payload["error"])
-            del payload["error"]
-            try:
-                doing = "starting a worker"
-                work = make_worker("cpu") if work is None else work
-                doing = f"shard {shard['shard']}"
-                answer = work(payload)
-            except Exception as problem:
-                raise ShardError(_describe(doing, problem)) from problem
+            answer = work(prepared(dict(shard)))
+            if "error" in answer:
+                raise ShardError(answer["error"])
             yield {**answer, "placed": placed}
 
 
@@ -141,6 +132,27 @@ class _Prepared:
             return {"shard": shard["shard"], "error": _describe(f"preparing shard {shard['shard']}", problem)}
 
 
+class _Work:
+    """Prepared shards into records, by a worker that is made with the first of them. An error comes back as data, in words."""
+
+    def __init__(self, make: Callable[[], Work]) -> None:
+        self.make = make
+        self.work: Work | None = None
+
+    def __call__(self, payload: Payload) -> dict[str, Any]:
+        error = payload.pop("error")
+        if error:
+            return {"error": error}
+        doing = "starting a worker"
+        try:
+            self.work = self.work or self.make()
+            doing = f"shard {payload['shard']}"
+            return self.work(payload)
+        except Exception as problem:
+            logger.debug("%s failed", doing, exc_info=problem)
+            return {"error": _describe(doing, problem)}
+
+
 class _Worker:
     """One actor of the pool: sets up its device and threads, makes its worker once, answers with records.
 
@@ -152,7 +164,7 @@ class _Worker:
     def __init__(self, make_worker: MakeWorker, cluster: ClusterSettings) -> None:
         self.make_worker = make_worker
         self.cluster = cluster
-        self.work: Work | None = None
+        self.work = _Work(self._started)
         context = ray.get_runtime_context()
         self.placed = {
             "actor": context.get_actor_id(),
@@ -162,17 +174,7 @@ class _Worker:
         }
 
     def __call__(self, payload: Payload) -> Payload:
-        error = payload.pop("error")
-        if not error:
-            doing = "starting a worker"
-            try:
-                if self.work is None:
-                    self.work = self._started()
-                doing = f"shard {payload['shard']}"
-                return {"answer": json.dumps({**self.work(payload), "placed": self.placed})}
-            except Exception as problem:
-                error = _describe(doing, problem)
-        return {"answer": json.dumps({"error": error})}
+        return {"answer": json.dumps({**self.work(payload), "placed": self.placed})}
 
     def _started(self) -> Work:
         import torch  # tokenising tasks import this file too and do without
