@@ -18,48 +18,12 @@ import sys
 import time
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
+from benchmarks.recipe_runs import difference, means, run_recipe
 from benchmarks.report import finish, print_table
-from jobs.command_line import settings_from, start_logging
-from jobs.pipeline import PipelineJob
-from ray_pipeline.artifacts import Artifact, Workspace
-from ray_pipeline.config import parse
-from ray_pipeline.metrics.comparison import Comparison, compare_values
-from ray_pipeline.pipelines.plan import run_steps
-from ray_pipeline.pipelines.stage import Run
-from ray_pipeline.pipelines.steps import TrainEmbedderStep
+from jobs.command_line import start_logging
 
 MEASURES = ("map@25", "recall@25")
 PLAIN, LAST = "plain_measured", "after"
-
-
-def evaluations(workspace: str, data: str, seed: int, given: list[str]) -> dict[str, Artifact]:
-    """The recipe run with this seed, and what its evaluating steps gave."""
-    overrides = ["experiment=eedi_minilm", f"data.path={data}", f"workspace={workspace}", *given]
-    trainings = [name for name, step in parse(PipelineJob, settings_from("pipeline", overrides)).steps.items() if isinstance(step, TrainEmbedderStep)]
-    overrides += [f"steps.{name}.training.train.seed={seed}" for name in trainings]
-    settings = parse(PipelineJob, settings_from("pipeline", overrides))
-    found: dict[str, Artifact] = {}
-    for done in run_steps(Run(Workspace.at(workspace), settings.cluster), settings, "python -m benchmarks.eedi"):
-        print(f"seed {seed}: {done.name} in {sum(stage.seconds for stage in done.stages):.0f} s", flush=True)
-        if done.step.kind == "evaluate":
-            found[done.name] = done.artifact
-    return found
-
-
-def averaged(runs: list[dict[str, Artifact]], step: str, measure: str) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """Every judged query's value, the mean of the seeds, and its question."""
-    tables = [run[step].table("per_query.parquet") for run in runs]
-    values = np.mean([table.column(measure).to_numpy() for table in tables], axis=0)
-    judged = ~np.isnan(values)
-    return values[judged], tables[0].column("group").to_numpy()[judged]
-
-
-def against_plain(runs: list[dict[str, Artifact]], step: str, measure: str) -> Comparison:
-    new, questions = averaged(runs, step, measure)
-    return compare_values(measure, new, averaged(runs, PLAIN, measure)[0], seed=0, clusters=questions)
 
 
 def main() -> None:
@@ -73,16 +37,14 @@ def main() -> None:
         sys.exit(f"--data {chosen.data}: nothing is there; the Eedi questions are not part of this project")
     start_logging("info")
     started = time.monotonic()
-    runs = [evaluations(chosen.workspace, chosen.data, seed, chosen.settings) for seed in range(chosen.seeds)]
+    given = ["experiment=eedi_minilm", f"data.path={chosen.data}", f"workspace={chosen.workspace}", *chosen.settings]
+    runs = [run_recipe(f"seed {seed}", given, {"train.seed": seed}, "python -m benchmarks.eedi") for seed in range(chosen.seeds)]
     steps = list(runs[0])
-    rows = []
-    for step in steps:
-        means = [run[step].metrics["means"] for run in runs]
-        groups = [run[step].metrics["groups"] for run in runs]
-        by_group = [float(np.mean([group[name]["map@25"] for group in groups])) for name in ("seen", "unseen")]
-        rows.append([step, *(float(np.mean([mean[measure] for mean in means])) for measure in MEASURES), *by_group])
+    rows = [
+        [step, *(means(runs, step, name) for name in MEASURES), *(means(runs, step, "map@25", side) for side in ("seen", "unseen"))] for step in steps
+    ]
     print_table(["", *MEASURES, "seen", "unseen"], rows)
-    compared = {step: against_plain(runs, step, "map@25") for step in steps if step != PLAIN}
+    compared = {step: difference(runs, step, PLAIN, "map@25") for step in steps if step != PLAIN}
     for step, comparison in compared.items():
         print(f"{step} against {PLAIN}: {comparison.sentence()}")
     last = compared[LAST]

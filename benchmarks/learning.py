@@ -25,8 +25,10 @@ from ray_pipeline.models.embedder import Embedder
 from ray_pipeline.models.embedder_settings import EmbedderSettings
 from ray_pipeline.retrieval.exact.search import search
 from ray_pipeline.storage import Location
-from ray_pipeline.tasks.embedder_run import EmbedderRun, RowSettings
+from ray_pipeline.tasks.embedder_run import EmbedderRun
 from ray_pipeline.tasks.embedder_settings import EmbedderTraining
+from ray_pipeline.tasks.rows import RowSettings
+from ray_pipeline.tasks.run import RunPlace
 from ray_pipeline.training.distributed import Group
 
 KS = (1, 10, 25)
@@ -51,9 +53,7 @@ def train(data: PreparedData, workspace: Path, name: str, model: Mapping[str, An
         parse(EmbedderTraining, training),
         RowSettings(),
         {"data": data.artifact.location.uri, **inputs},
-        place.uri,
-        "attempts/0",
-        name,
+        RunPlace(place.uri, "attempts/0", name),
     )
     answer = run(Group(), lambda line: print(f"  {line}", flush=True))
     return Trained(Path(Location.of(place.uri).uri) / "attempts/0/model", answer["metrics"], time.monotonic() - started)

@@ -37,6 +37,8 @@ from ray_pipeline.run_records import RunRecord, Stopped, recorded
 
 CONFIGS = Path(__file__).parent.parent / "configs"
 DRY_RUN = "--dry-run"
+_MISSING = "???"  # OmegaConf's mark of a value that must be given
+_UNREAD = "unread"  # in a job's file: groups that experiments choose from and this job has no use for
 J = TypeVar("J", bound="JobSettings")
 logger = logging.getLogger("jobs")
 
@@ -52,6 +54,15 @@ class JobSettings(Settings):
 
 def settings_from(job: str, overrides: Sequence[str]) -> dict[str, Any]:
     """The composed settings of a job as plain values."""
+    composed = _composed(job, overrides)
+    missing = sorted(key for key, value in _flat(composed).items() if value == _MISSING)
+    if missing:
+        raise SettingsError("\n".join(f"{key}: required; give {key}=..." for key in missing))
+    return composed
+
+
+def _composed(job: str, overrides: Sequence[str]) -> dict[str, Any]:
+    """The same; what has to be given and was not is still marked."""
     groups = groups_of(job)
     settings = [one for one in overrides if _is_setting_here(one, groups)]
     try:
@@ -68,26 +79,30 @@ def settings_from(job: str, overrides: Sequence[str]) -> dict[str, Any]:
         ) from problem
     except (HydraException, OmegaConfBaseException, yaml.YAMLError, ValueError) as problem:
         raise SettingsError(_plain(problem)) from problem
-    kept = {str(key): value for key, value in dict(values).items()}  # type: ignore[arg-type]
+    kept = {str(key): value for key, value in dict(values).items() if key != _UNREAD}  # type: ignore[arg-type]
     for part in _not_for(job):
         if not any(one.lstrip("+").partition("=")[0].partition(".")[0] == part for one in overrides):
             kept.pop(part, None)
-    missing = sorted(key for key in OmegaConf.missing_keys(composed) if key.split(".")[0] in kept)
-    if missing:
-        raise SettingsError("\n".join(f"{key}: required; give {key}=..." for key in missing))
     return kept
 
 
 def _not_for(job: str) -> list[str]:
     """What an experiment may hold that this job has no use for."""
-    return [part for part, of_job in (("steps", job == "pipeline"), ("search", "method" in groups_of(job))) if not of_job]
+    of_pipelines = [] if job == "pipeline" else ["steps", "iterations", "mode", "folds"]
+    return [*of_pipelines, *([] if "method" in groups_of(job) else ["search"]), *_file_of(job).get(_UNREAD, [])]
 
 
 def groups_of(job: str) -> dict[str, list[str]]:
     """The config groups of a job, and the names that each takes."""
-    given = yaml.safe_load((CONFIGS / f"{job}.yaml").read_text(encoding="utf-8"))["defaults"]
-    names = [next(iter(one)) for one in given if isinstance(one, dict)]
-    return {name: sorted(path.relative_to(CONFIGS / name).with_suffix("").as_posix() for path in (CONFIGS / name).rglob("*.yaml")) for name in names}
+    given = _file_of(job)
+    names = [next(iter(one)) for one in given["defaults"] if isinstance(one, dict)]
+    read = [name for name in names if name not in given.get(_UNREAD, [])]
+    return {name: sorted(path.relative_to(CONFIGS / name).with_suffix("").as_posix() for path in (CONFIGS / name).rglob("*.yaml")) for name in read}
+
+
+def _file_of(job: str) -> dict[str, Any]:
+    found: dict[str, Any] = yaml.safe_load((CONFIGS / f"{job}.yaml").read_text(encoding="utf-8"))
+    return found
 
 
 def _is_setting_here(given: str, groups: Mapping[str, Sequence[str]]) -> bool:
@@ -192,7 +207,7 @@ def start_logging(level: str) -> None:
 
 def help_text(job: str, kind: type[Settings]) -> str:
     """The job's settings: key, type, default as composed, meaning."""
-    composed = _flat(settings_from(job, []))
+    composed = {key: value for key, value in _flat(_composed(job, [])).items() if value != _MISSING}
     groups = ", ".join(sorted(groups_of(job)))
     lines = [f"python -m jobs.{job} key=value ...", "", f"Groups ({groups}) take a name: model=minilm data=eedi", ""]
     lines += ["  --dry-run\n      says which stages are there and which would be computed, and why, and does nothing.", ""]

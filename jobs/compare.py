@@ -5,36 +5,32 @@ from __future__ import annotations
 import argparse
 import sys
 
-import numpy as np
-
 from ray_pipeline.artifacts import Artifact, load
-from ray_pipeline.errors import DataError, PipelineError
-from ray_pipeline.metrics.comparison import compare_values
-from ray_pipeline.reports.retrieval import RetrievalReport, compare_reports, from_json
+from ray_pipeline.errors import PipelineError
+from ray_pipeline.pipelines.compare import COMPARED, paired, report_of
+from ray_pipeline.reports.retrieval import compare_reports
+from ray_pipeline.reports.side_by_side import Column, figures
 
 
 def compare(new: str, reference: str, measures: list[str]) -> str:
     """A sentence a measure, then the table of all means; refused for different evaluation sets."""
     artifacts = [load(uri, "evaluation") for uri in (new, reference)]
-    reports: list[RetrievalReport] = []
-    for artifact in artifacts:
-        place = artifact.file("report.json")
-        reports.append(from_json(place.read().decode(), place.uri))
-    table = compare_reports(*reports)  # refuses different evaluation sets before anything is compared
+    compared = compare_reports(*map(report_of, artifacts))  # refuses different evaluation sets before anything is compared
     sentences = [sentence(artifacts[0], artifacts[1], measure) for measure in measures]
-    return "\n".join([f"new:       {new}", f"reference: {reference}", "", *sentences, "", table])
+    return "\n".join([f"new:       {new}", f"reference: {reference}", "", *sentences, "", compared])
 
 
 def sentence(new: Artifact, reference: Artifact, measure: str) -> str:
-    """The paired comparison on one measure; queries of one group (a question, a paper) are resampled together."""
-    tables = [one.table("per_query.parquet") for one in (new, reference)]
-    missing = [one.location.uri for one, table in zip((new, reference), tables, strict=True) if measure not in table.column_names]
-    if missing:
-        raise DataError(f"{missing[0]}: has no {measure!r}; it has {', '.join(tables[0].column_names[2:])}")
-    values = [table.column(measure).to_numpy() for table in tables]
-    counted = ~np.isnan(values[0])
-    groups = tables[0].column("group").to_numpy()[counted]
-    return f"{measure}: {compare_values(measure, values[0][counted], values[1][counted], seed=0, clusters=groups).sentence()}"
+    """The paired comparison on one measure in words."""
+    return f"{measure}: {paired(new, reference, measure).sentence()}"
+
+
+def beside(name: str, new: Artifact, other: str, reference: Artifact) -> str:
+    """Two evaluations in one table, and whether they differ by more than chance."""
+    columns = [Column(title, one.metrics["means"], one.metrics["groups"], "") for title, one in ((other, reference), (name, new))]
+    measures = [measure for measure in COMPARED if all(measure in one.means for one in columns)]
+    sentences = [f"{name} against {other}, {sentence(new, reference, measure)}" for measure in measures]
+    return "\n".join(["", figures(columns), *sentences])
 
 
 def main() -> None:
@@ -46,7 +42,7 @@ def main() -> None:
     )
     arguments = parser.parse_args()
     try:
-        print(compare(arguments.new, arguments.reference, arguments.measure or ["map@25", "recall@25"]))
+        print(compare(arguments.new, arguments.reference, arguments.measure or list(COMPARED)))
     except PipelineError as problem:
         sys.exit(f"error: {problem}")
 

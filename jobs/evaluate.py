@@ -10,8 +10,7 @@ from ray_pipeline.pipelines.retrieve import RetrievalSettings, retrieve
 from ray_pipeline.pipelines.stage import Run
 from ray_pipeline.reports.markdown import table
 from ray_pipeline.reports.retrieval_markdown import BOARD_MEASURES, score_block
-
-SHOWN = ("map@25", "mrr", "ndcg@10", "recall@10", "recall@25", "recall@100", "precision@1")
+from ray_pipeline.reports.side_by_side import SHOWN
 
 
 class EvaluateJob(JobSettings, RetrievalSettings):

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from jobs.command_line import JobSettings, command_run, main
-from jobs.compare import sentence
-from jobs.evaluate import SHOWN
+from jobs.compare import beside
 from jobs.evaluate import show as show_evaluation
+from jobs.score import show as show_score
 from ray_pipeline.artifacts import Artifact
-from ray_pipeline.external_scores import external_scores
+from ray_pipeline.external_scores import ExternalScore, external_scores
+from ray_pipeline.pipelines.compare import COMPARED
 from ray_pipeline.pipelines.dry_run import DryRun
+from ray_pipeline.pipelines.modes import over_folds, submitted, variants
 from ray_pipeline.pipelines.plan import PipelineSettings, StepDone, foresee_steps, run_steps
 from ray_pipeline.pipelines.stage import Done, Run
 from ray_pipeline.pipelines.steps import EvaluateStep
@@ -18,31 +20,58 @@ from ray_pipeline.progress import duration
 from ray_pipeline.reports.epoch_blocks import epoch_blocks
 from ray_pipeline.reports.markdown import table
 
-COMPARED = ("map@25", "recall@25")  # with a paired interval
-
 
 class PipelineJob(JobSettings, PipelineSettings):
     pass
 
 
 def pipeline(settings: PipelineJob, run: Run) -> None:
-    if isinstance(run, DryRun):
-        foresee_steps(run, settings)
-        return
+    evaluations: dict[str, list[Artifact]] = {}
+    for variant in variants(settings):
+        if variant.name:
+            print(f"\n#### {variant.name}")
+        if isinstance(run, DryRun):
+            foresee_steps(run, variant.settings)
+            continue
+        for name, artifact in one_run(variant.settings, run).items():
+            evaluations.setdefault(name, []).append(artifact)
+    if settings.mode == "folds" and evaluations:
+        print(over_all_folds(evaluations, submitted(run, settings)))
+
+
+def one_run(settings: PipelineSettings, run: Run) -> dict[str, Artifact]:
+    """Do the steps and show them; what was measured, by step."""
     done: list[StepDone] = []
     for one in run_steps(run, settings, command_run("pipeline")):
         done.append(one)
         show(one, done)
     print(summary(done))
-    reports = [one.artifact.file("report.md").uri for one in done if one.step.kind == "evaluate"]
-    if reports:
-        print(f"report: {reports[-1]}")
+    measured = [one.artifact for one in done if one.step.kind in ("evaluate", "compare")]
+    if measured:
+        print(f"report: {measured[-1].file('report.md').uri}")
+    return {one.name: one.artifact for one in done if one.step.kind == "evaluate"}
+
+
+def over_all_folds(evaluations: Mapping[str, Sequence[Artifact]], handed_in: Mapping[str, Artifact]) -> str:
+    """Each evaluating step's figures over the queries of all folds, and what others measured of the submission's model."""
+    rows = []
+    for name, artifacts in evaluations.items():
+        external = "; ".join(score.text() for score in _external(artifacts, handed_in.get(name)))
+        for measure in (one for one in COMPARED if all(one in artifact.metrics["means"] for artifact in artifacts)):
+            found = over_folds(artifacts, measure)
+            by_fold = ", ".join(f"{artifact.metrics['means'][measure]:.4f}" for artifact in artifacts)
+            rows.append([name, measure, f"{found.mean:.4f}", f"{found.low:.4f} to {found.high:.4f}", f"{found.queries:,}", by_fold, external])
+    return "\n" + table(["step", "measure", "all folds", "95% interval", "queries", "by fold", "external score"], rows)
+
+
+def _external(evaluations: Sequence[Artifact], model: Artifact | None) -> list[ExternalScore]:
+    return [score for one in (*evaluations, *([] if model is None else [model])) for score in external_scores(one)]
 
 
 def show(one: StepDone, done: Sequence[StepDone]) -> None:
     """What a step has to say, as soon as it is done."""
     print(f"\n== {one.name} ({one.step.kind}): {one.artifact.location.uri}")
-    if one.step.kind == "train_embedder":
+    if one.step.kind in ("train_embedder", "train_reranker"):
         metrics = one.artifact.metrics
         print(epoch_blocks(f"{one.name} train", metrics["evaluations"], metrics["chosen_step"]))
         print(f"{metrics['ended']}: {metrics['why']}; the model is that of step {metrics['chosen_step']}")
@@ -50,6 +79,10 @@ def show(one: StepDone, done: Sequence[StepDone]) -> None:
         print(f"{one.artifact.metrics['audit']}\naudit: {one.artifact.file('audit.md').uri}")
     elif one.step.kind == "pseudo_labels":
         print(f"{one.artifact.metrics['summary']}\nreport: {one.artifact.file('report.md').uri}")
+    elif one.step.kind == "score":
+        show_score(one.artifact)
+    elif one.step.kind == "compare":
+        print(one.artifact.metrics["summary"])
     elif isinstance(one.step, EvaluateStep):
         show_evaluation(one.artifact)
         if one.step.against is not None:
@@ -57,15 +90,6 @@ def show(one: StepDone, done: Sequence[StepDone]) -> None:
             print(beside(one.name, one.artifact, other.name, other.artifact))
     for score in external_scores(one.artifact):
         print(f"external score: {score.text()}")
-
-
-def beside(name: str, new: Artifact, other: str, reference: Artifact) -> str:
-    """Two evaluations in one table, and whether they differ by more than chance."""
-    before, after = reference.metrics["means"], new.metrics["means"]
-    shown = [measure for measure in SHOWN if measure in before and measure in after]
-    rows = [[measure, f"{before[measure]:.4f}", f"{after[measure]:.4f}"] for measure in shown]
-    sentences = [f"{name} against {other}, {sentence(new, reference, measure)}" for measure in COMPARED if measure in shown]
-    return "\n".join(["", table(["measure", other, name], rows), *sentences])
 
 
 def summary(done: Sequence[StepDone]) -> str:

@@ -63,6 +63,11 @@ def step_of(asked: str | None, arguments: Sequence[str]) -> StepTraining | None:
     if asked is None and not any(word.startswith("experiment=") and word != "experiment=null" for word in arguments):
         return None
     values = settings_from("pipeline", [word for word in settings_words(arguments) if belongs(word, "pipeline", PipelineJob)])
+    if values.get("iterations"):
+        raise SettingsError(
+            "experiment: its trainings stand in iterations, where a sweep cannot change one of them; sweep an experiment with that training among "
+            "its steps (experiment=hard_negatives, say)"
+        )
     steps = values.get("steps", {})
     name = named_step(steps, asked)
     return None if name is None else StepTraining(name, parse(PipelineJob, values), steps[name])

@@ -11,8 +11,8 @@ from ray_pipeline.pipelines.prepare import Data, prepare
 from ray_pipeline.pipelines.stage import Run
 from ray_pipeline.pipelines.train_embedder import TrainingInputs, train_embedder
 from ray_pipeline.reports.epoch_table import epoch_table
-from ray_pipeline.tasks.embedder_run import RowSettings
 from ray_pipeline.tasks.embedder_settings import EmbedderTraining
+from ray_pipeline.tasks.rows import RowSettings
 
 
 class TrainEmbedderJob(JobSettings, EmbedderTraining):

@@ -125,8 +125,8 @@ def read_parquet(place: Location) -> pa.Table:
     return pq.read_table(path, filesystem=filesystem)
 
 
-def load(uri: str, stage: str | None = None) -> Artifact:
-    """The published artifact at `uri`; refuses folders without a manifest and, if asked, other stages."""
+def load(uri: str, *stages: str) -> Artifact:
+    """The published artifact at `uri`; refuses folders without a manifest and, if any are given, other stages."""
     place = Location.of(uri)
     if place.name == MANIFEST:
         place = place.parent
@@ -141,8 +141,8 @@ def load(uri: str, stage: str | None = None) -> Artifact:
     if lacking:
         raise ArtifactError(f"{uri}: its {MANIFEST} lacks {', '.join(lacking)}; it is damaged, delete the folder and run its job again")
     artifact = Artifact(place, manifest)
-    if stage is not None and artifact.stage != stage:
-        raise ArtifactError(f"{uri}: this is a {artifact.stage!r} artifact, a {stage!r} artifact is needed here")
+    if stages and artifact.stage not in stages:
+        raise ArtifactError(f"{uri}: this is a {artifact.stage!r} artifact, a {' or '.join(map(repr, stages))} artifact is needed here")
     return artifact
 
 

@@ -64,6 +64,11 @@ class Settings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, validate_default=True, allow_inf_nan=False)
 
     @classmethod
+    def written_out(cls, values: Mapping[str, Any]) -> Mapping[str, Any]:
+        """What a short form in `values` stands for; a class that has one overrides this."""
+        return values
+
+    @classmethod
     def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
         super().__pydantic_init_subclass__(**kwargs)
         missing = [name for name, info in cls.model_fields.items() if _role(info) is None or not info.description]
@@ -84,6 +89,7 @@ def parse(kind: type[S], values: Mapping[str, Any]) -> S:
     unreadable = list(_not_plain(values))
     if unreadable:
         raise SettingsError("\n".join(unreadable))
+    values = kind.written_out(values)
     try:
         return kind.model_validate_json(json.dumps(_tagged(kind, values)), strict=True)
     except ValidationError as problem:

@@ -12,6 +12,8 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Final
 
+from pydantic import FiniteFloat, TypeAdapter, ValidationError
+
 from ray_pipeline.artifacts import Artifact
 from ray_pipeline.errors import ArtifactError, SettingsError
 
@@ -23,7 +25,7 @@ class ExternalScore:
     """What somebody else measured."""
 
     name: str  # of the measure, as a table will show it: LB
-    value: float
+    value: FiniteFloat
     epoch: float | None = None  # of a training: the one that was handed in
     note: str = ""
     when: str = ""  # it was attached, UTC
@@ -53,11 +55,14 @@ def external_scores(artifact: Artifact) -> list[ExternalScore]:
         if not place.name.endswith(".json") or place.name.startswith("."):
             continue
         try:
-            score = ExternalScore(**place.read_json())
-        except TypeError as problem:
+            score = _SCORE.validate_json(place.read(), strict=True)
+        except ValidationError as problem:
             raise ArtifactError(f"{place.uri}: not an external score ({problem}); delete it and attach the score again") from problem
         found[score.name, score.epoch] = score
     return list(found.values())
+
+
+_SCORE: Final = TypeAdapter(ExternalScore)
 
 
 def _epochs(artifact: Artifact) -> list[float]:

@@ -38,6 +38,25 @@ def search(queries: NDArray[np.float32], documents: NDArray[np.float32], k: int 
     return exact.search(queries, documents, k, device=device)
 
 
+def rerank(
+    ranking: Ranking, queries: Sequence[str], documents: Sequence[str], model: str, *, depth: int = 25, device: str = "cpu", **settings: Any
+) -> Ranking:
+    """The ranking with the best `depth` documents of each query in a reranker's order; `settings` are those of `reranker.*` in a job."""
+    from ray_pipeline.config import parse
+    from ray_pipeline.models.reranker import Reranker
+    from ray_pipeline.models.reranker_settings import RerankerSettings
+    from ray_pipeline.ranking import PAD_DOC
+    from ray_pipeline.retrieval.rerank import reordered
+
+    reranker = Reranker(parse(RerankerSettings, {"name": model, **settings}), device)
+    docs = ranking.docs[:, :depth]
+    scores = np.full(docs.shape, np.nan, dtype=np.float32)
+    for row, query in enumerate(ranking.queries):
+        filled = docs[row] != PAD_DOC
+        scores[row, filled] = reranker.rank(queries[query], [documents[doc] for doc in docs[row, filled]])
+    return reordered(ranking, scores)
+
+
 def mine(ranking: Ranking, positives: Sequence[Sequence[int]], query_ids: Sequence[str] | None = None, **rules: Any) -> Mined:
     """Hard negatives from a ranking; `positives` are document rows a query, `rules` those of `mining.*` in a job."""
     from ray_pipeline.config import parse

@@ -44,7 +44,14 @@ RANKING: Final = pa.schema(
     ]
 )
 
-_SCORED_TEXT: Final = pa.struct([_required("id", pa.string()), _required("text", pa.string()), pa.field("score", pa.float32())])
+_SCORED_TEXT: Final = pa.struct(
+    [
+        _required("id", pa.string()),
+        _required("text", pa.string()),
+        pa.field("score", pa.float32()),  # of the search that found it
+        pa.field("teacher_score", pa.float32()),  # of a reranker: what a student may be taught
+    ]
+)
 
 GROUPS: Final = pa.schema(
     [

@@ -61,9 +61,10 @@ def test_what_is_no_score_is_refused(trained: Artifact) -> None:
         attach(trained, "LB", math.nan)
     with pytest.raises(SettingsError, match="it was evaluated at epochs 0, 1, 2"):
         attach(trained, "LB", 0.5, epoch=7)
-    (trained.location / "external/20260101.json").write_json({"nam": "LB"})
-    with pytest.raises(ArtifactError, match="20260101.json: not an external score"):
-        external_scores(trained)
+    for content in ('{"nam": "LB"}', '{"name": "LB", "value": "0.5"}', '{"name": "LB", "value": NaN}', "[0.5]", "LB=0.5"):
+        (trained.location / "external/20260101.json").write(content.encode())
+        with pytest.raises(ArtifactError, match="20260101.json: not an external score"):
+            external_scores(trained)
 
 
 def test_the_job(trained: Artifact, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,7 +1,8 @@
 """FlagEmbedding's training files: JSON Lines of `query`, `pos`, `neg`, `pos_scores`, `neg_scores`, `prompt`.
 
-Ids travel in `query_id`, `pos_id` and `neg_id`, which its trainers ignore. The score lists are parallel to the texts; they
-are left out where no score is known. https://github.com/FlagOpen/FlagEmbedding (examples/finetune).
+Ids travel in `query_id`, `pos_id` and `neg_id`, which its trainers ignore. The score lists are a teacher's, parallel to the
+texts; they are left out where none is known: a student would be taught the scores of a search.
+https://github.com/FlagOpen/FlagEmbedding (examples/finetune).
 """
 
 from __future__ import annotations
@@ -56,7 +57,7 @@ def _line(row: dict[str, Any]) -> dict[str, Any]:
     for field, short in (("positives", "pos"), ("negatives", "neg")):
         line[short] = [item["text"] for item in row[field]]
         line[f"{short}_id"] = [item["id"] for item in row[field]]
-        scores = [item["score"] for item in row[field]]
+        scores = [item["teacher_score"] for item in row[field]]
         if any(score is not None for score in scores):
             line[f"{short}_scores"] = scores
     if row["prompt"] is not None:

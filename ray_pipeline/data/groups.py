@@ -36,7 +36,7 @@ def content_id(prefix: str, text: str) -> str:
 
 
 def scored_texts(row: Row, texts: str, ids: str, scores: str | None = None) -> list[dict[str, Any]]:
-    """The {id, text, score} of one list of `row`, from its fields of texts, ids and scores; the latter two may be absent."""
+    """The {id, text, teacher_score} of one list of `row`, from its fields of texts, ids and scores; the latter two may be absent."""
     written = row.texts(texts)
     given_ids, given_scores = row.identifiers(ids), row.scores(scores) if scores else []
     for name, values in ((ids, given_ids), (scores, given_scores)):
@@ -44,7 +44,7 @@ def scored_texts(row: Row, texts: str, ids: str, scores: str | None = None) -> l
             raise row.error(f"{name} has {len(values)} entries and {texts} has {len(written)}", "they must be parallel, or one left out")
     names = given_ids or [content_id("t", text) for text in written]
     known = given_scores or [None] * len(written)
-    return [{"id": name, "text": text, "score": score} for name, text, score in zip(names, written, known, strict=True)]
+    return [{"id": name, "text": text, "teacher_score": score} for name, text, score in zip(names, written, known, strict=True)]
 
 
 def dataset_of_groups(groups: pa.Table, where: object, *, replaced_surrogates: int = 0) -> RetrievalDataset:
@@ -76,7 +76,7 @@ def _with_query_ids(groups: pa.Table) -> pa.Table:
 
 
 def _flattened(lists: pa.ChunkedArray) -> tuple[pa.Table, NDArray[np.int64]]:
-    """The {id, text, score} structs of a list column as a table, and the row that each came from."""
+    """The {id, text, ...} structs of a list column as a table, and the row that each came from."""
     items = pc.list_flatten(lists)
     rows = pc.list_parent_indices(lists).to_numpy().astype(np.int64)
     return pa.table({"doc_id": pc.struct_field(items, "id"), "text": pc.struct_field(items, "text")}), rows

@@ -64,6 +64,12 @@ def fold_dataset(dataset: RetrievalDataset, folds: int, fold: int, seed: int, *,
     return _with_sides(dataset, queries, assigned == fold)
 
 
+def train_on_all(dataset: RetrievalDataset) -> RetrievalDataset:
+    """`dataset` with every query that has positives for training."""
+    queries, _, _ = _divisible(dataset)
+    return _with_sides(dataset, queries, np.zeros(len(queries), dtype=bool))
+
+
 def tuning_dataset(dataset: RetrievalDataset, folds: int, fold: int, seed: int) -> RetrievalDataset:
     """`dataset` for choosing settings: the groups it evaluates are taken out, with all their queries, and fold `fold` of what
     it trains on is evaluated in their stead."""

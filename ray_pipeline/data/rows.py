@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 import pyarrow as pa
@@ -12,8 +13,11 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from ray_pipeline.artifacts import Artifact
+from ray_pipeline.data.columns import take_rows
 from ray_pipeline.errors import ArtifactError
 from ray_pipeline.storage import Location
+
+_SKIPPED_ROWS: Final = 65_536  # about a row group: a shorter gap is read along
 
 
 @dataclass(frozen=True)
@@ -56,6 +60,18 @@ class Rows:
             if low < high:
                 pieces.append(_read_range(self.uris[at], self.counts[at], low, high, columns))
         return pa.concat_tables(pieces)
+
+    def take(self, rows: NDArray[np.int64], columns: Sequence[str] | None = None) -> pa.Table:
+        """The given rows in their order, which may hold one twice; reads the stretches between them where these are short."""
+        distinct, place = np.unique(rows, return_inverse=True)
+        if not len(distinct):
+            return self.slice(0, 0, columns)
+        cuts = np.flatnonzero(np.diff(distinct) > _SKIPPED_ROWS) + 1
+        pieces = []
+        for stretch in np.split(distinct, cuts):
+            read = self.slice(int(stretch[0]), int(stretch[-1]) + 1, columns)
+            pieces.append(take_rows(read, stretch - stretch[0]))
+        return take_rows(pa.concat_tables(pieces), place)
 
     def blocks(self, rows: int, columns: Sequence[str] | None = None) -> Iterator[tuple[int, pa.Table]]:
         """The whole table in order, in blocks of `rows`, each with the number of its first row."""

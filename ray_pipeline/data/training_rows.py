@@ -1,8 +1,8 @@
 """Training rows with negatives (the GROUPS table) as a training set.
 
 A query is one row: rows with the same query id (given, or made from the text) are joined, their positives and negatives
-with them, so that no positive of a query is ever its negative through another row. A document is known by its id. Scores are
-kept as a teacher's; of a pair given twice the first known score counts. The `prompt` of a row is its task.
+with them, so that no positive of a query is ever its negative through another row. A document is known by its id. A teacher's
+scores are kept; of a pair given twice the first known score counts. The `prompt` of a row is its task.
 
 Trap: rows may come in the millions with a dozen documents each, so everything here is done on columns.
 """
@@ -35,7 +35,7 @@ def from_groups(groups: pa.Table, where: object, *, task: str = "") -> TrainingS
     owners = [queries.codes[pc.list_parent_indices(table.column(name)).to_numpy()] for name in ("positives", "negatives")]
     lists = []
     for items, owner, codes in zip(sides, owners, np.split(documents.codes, [len(sides[0])]), strict=True):
-        lists.append(DocLists.from_pairs(owner, codes, count, _scores(pc.struct_field(items, "score"))))
+        lists.append(DocLists.from_pairs(owner, codes, count, _scores(pc.struct_field(items, "teacher_score"))))
     reasoning = groups.column("reasoning") if "reasoning" in groups.column_names else pa.chunked_array([pa.nulls(table.num_rows, pa.string())])
     columns = _query_columns(queries, reasoning, pc.fill_null(table.column("prompt"), task), where)
     return TrainingSet.of(columns, documents.ids, documents.texts, hashes_of(documents.texts), lists[0], lists[1], where)

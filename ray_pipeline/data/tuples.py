@@ -111,7 +111,7 @@ def _read_groups(path: str, split: str | None) -> tuple[pa.Table, int]:
         names = names or _tuple_columns(row)
         if row.fields.keys() != set(names):
             raise row.error(f"the columns are {', '.join(row.fields) or 'none'}; the first row has {', '.join(names)}")
-        texts = [{"id": content_id("t", row.text(name)), "text": row.text(name), "score": None} for name in names[1:]]
+        texts = [{"id": content_id("t", row.text(name)), "text": row.text(name)} for name in names[1:]]
         builder.add(row, None, row.text(names[0]), texts[:1], texts[1:], None)
     if not names:
         raise DataError(f"{path}: the file holds no row")

@@ -80,7 +80,7 @@ class LiveRetrieval:
         figures: dict[str, float] = {}
         if self.group.leads:
             ranking = search(queries, documents, min(max(KS), len(documents)), exclude=rows.itself)
-            figures = _figures(evaluate_ranking(ranking, rows.qrels, KS, groups=rows.groups))
+            figures = shown_figures(evaluate_ranking(ranking, rows.qrels, KS, groups=rows.groups))
             if self.objective is not None:
                 figures["eval_loss"] = self._loss(queries, documents, self.objective)
         found: dict[str, float] = self.group.from_leader(figures)
@@ -130,11 +130,7 @@ class LiveRetrieval:
 
 def _prepared(data: PreparedData, split: str, text_input: TextInput, share: float, seed: int, exclude_self: bool) -> EvaluatedRows:
     qrels = split_qrels(data, split)
-    judged = np.flatnonzero(qrels.positives > 0)
-    if not len(judged):
-        raise DataError(f"{data.artifact.location.uri}: no query of split {split!r} has a positive, so there is nothing to evaluate on")
-    count = max(1, round(share * len(judged)))
-    kept = np.sort(np.random.default_rng(seed).permutation(judged)[:count]) if count < len(judged) else judged
+    kept = judged_share(data, split, qrels, share, seed)
     table, corpus = data.queries(split).table(["query_id", "text"]), data.corpus().table(["text", "title"])
     texts = titled_text(corpus)
     queries = text_input.tokens(table.column("text").take(kept).to_pylist(), "query")
@@ -142,15 +138,16 @@ def _prepared(data: PreparedData, split: str, text_input: TextInput, share: floa
     groups = {name: members[kept] for name, members in label_groups(data, split, qrels).items()}
     itself = _own_documents(rows_of(table.column("query_id").take(kept), data.doc_ids())) if exclude_self else None
     keys = np.unique(np.array(texts.to_pylist(), dtype=object), return_inverse=True)[1].astype(np.int64)
-    return EvaluatedRows(queries, documents, _of_rows(qrels, kept), groups, itself, keys)
+    return EvaluatedRows(queries, documents, qrels.take(kept), groups, itself, keys)
 
 
-def _of_rows(qrels: Qrels, rows: NDArray[np.int64]) -> Qrels:
-    """The judgements of some queries, numbered anew."""
-    place = np.full(qrels.queries, -1, dtype=np.int64)
-    place[rows] = np.arange(len(rows))
-    kept = place[qrels.query_rows] >= 0
-    return Qrels.from_pairs(place[qrels.query_rows][kept], qrels.docs[kept], qrels.grades[kept], queries=len(rows))
+def judged_share(data: PreparedData, split: str, qrels: Qrels, share: float, seed: int) -> NDArray[np.int64]:
+    """The rows of a seeded share of the queries that have something to find."""
+    judged = np.flatnonzero(qrels.positives > 0)
+    if not len(judged):
+        raise DataError(f"{data.artifact.location.uri}: no query of split {split!r} has a positive, so there is nothing to evaluate on")
+    count = max(1, round(share * len(judged)))
+    return np.sort(np.random.default_rng(seed).permutation(judged)[:count]) if count < len(judged) else judged
 
 
 def _own_documents(rows: NDArray[np.int64]) -> Exclusion:
@@ -163,8 +160,9 @@ def _first_positive(qrels: Qrels, row: int) -> int:
     return int(qrels.docs[mine][np.flatnonzero(qrels.grades[mine] >= qrels.min_grade)[0]])
 
 
-def _figures(result: RankingResult) -> dict[str, float]:
-    wanted = ["map@25", "mrr", "ndcg@10", *(f"recall@{k}" for k in KS)]
+def shown_figures(result: RankingResult) -> dict[str, float]:
+    """The measures that are followed while a model is trained."""
+    wanted = ["map@25", "mrr", "ndcg@10", *(f"recall@{k}" for k in result.ks)]
     figures = {name: float(result.means[name]) for name in wanted}
     for group, means in result.groups.items():
         if means.queries:

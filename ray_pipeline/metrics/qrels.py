@@ -67,6 +67,13 @@ class Qrels:
         indptr = np.concatenate([[0], np.cumsum(np.bincount(rows, minlength=queries))])
         return cls(indptr.astype(np.int64), docs, sorted_grades[kept], min_grade)
 
+    def take(self, rows: NDArray[np.int64]) -> Qrels:
+        """The judgements of some queries, numbered anew in the order given."""
+        place = np.full(self.queries, -1, dtype=np.int64)
+        place[rows] = np.arange(len(rows))
+        kept = place[self.query_rows] >= 0
+        return Qrels.from_pairs(place[self.query_rows][kept], self.docs[kept], self.grades[kept], queries=len(rows), min_grade=self.min_grade)
+
     @property
     def queries(self) -> int:
         return len(self.indptr) - 1

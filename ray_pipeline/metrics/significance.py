@@ -68,6 +68,25 @@ def bootstrap_interval(
     return bootstrap_intervals({"values": values}, seed=seed, resamples=resamples, level=level, clusters=clusters)["values"]
 
 
+def bootstrap_ratio(
+    new: Floats, reference: Floats, *, seed: int, resamples: int = 2000, level: float = 0.95, clusters: NDArray[np.integer] | None = None
+) -> Interval:
+    """A percentile interval of mean(new) / mean(reference), both on the same queries: each resample draws them together."""
+    _check_finite(new, "new")
+    _check_finite(reference, "reference")
+    if new.shape != reference.shape or reference.mean() == 0:
+        raise DataError(f"a ratio of {new.shape} to {reference.shape} values with mean {reference.mean():g} is none")
+    sums, sizes = _units(np.stack([new, reference], axis=1), clusters)
+    totals = np.concatenate([counts @ sums for counts in _draw_counts(len(sizes), resamples, seed)])
+    with np.errstate(divide="ignore", invalid="ignore"):
+        drawn = totals[:, 0] / totals[:, 1]  # a draw whose reference is all 0 has an infinite ratio, or none
+    tail = (1 - level) / 2
+    low, high = np.quantile(drawn[~np.isnan(drawn)], [tail, 1 - tail])
+    if len(sizes) == 1:
+        low, high = -np.inf, np.inf
+    return Interval(float(new.mean() / reference.mean()), float(low), float(high), level, len(new))
+
+
 def permutation_p_value(differences: Floats, *, seed: int, permutations: int = 10_000, clusters: NDArray[np.integer] | None = None) -> float:
     """Two-sided p-value of "the mean difference is 0"; the differences of one cluster change sign together."""
     _check_finite(differences, "differences")

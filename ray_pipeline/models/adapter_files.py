@@ -2,8 +2,8 @@
 
     adapter_config.json         peft's: rank, targets, name of the base
     adapter_model.safetensors   the low-rank factors, and the token embeddings where these are trained
-    head.safetensors            the projection layers
-    ray_pipeline.json           the base's fingerprint, the embedder's settings, how the base was held
+    head.safetensors            an embedder's projection layers (a classifier's head is among the adapter's own tensors)
+    ray_pipeline.json           the base's fingerprint, the model's settings, how the base was held
 
 An adapter on another base gives vectors without an error and without a meaning, so the base is checked by its fingerprint;
 an adapter from elsewhere, which records none, by the names and shapes of its tensors.
@@ -27,13 +27,16 @@ from ray_pipeline.config import Settings, identity, parse, section
 from ray_pipeline.errors import ModelError, SettingsError
 from ray_pipeline.models.adaptation import QLora
 from ray_pipeline.models.adapters import attach, is_adapted
-from ray_pipeline.models.backbone import Precision, Weights
 from ray_pipeline.models.embedder import Embedder
 from ray_pipeline.models.embedder_settings import EmbedderSettings
-from ray_pipeline.models.trained_settings import FORMAT, RECORD, read_record
+from ray_pipeline.models.held_weights import Precision, Weights
+from ray_pipeline.models.record import FORMAT, RECORD, read_record
+from ray_pipeline.models.reranker import Reranker
+from ray_pipeline.models.reranker_settings import RerankerSettings
 from ray_pipeline.models.trained_weights import misfits
 from ray_pipeline.models.whole_folder import written_whole
 
+Adapted = Embedder | Reranker
 _TENSORS: Final = "adapter_model.safetensors"
 _HEAD: Final = "head.safetensors"
 
@@ -41,84 +44,101 @@ _HEAD: Final = "head.safetensors"
 class _Held(Settings):
     """How the base of an adapter is loaded again."""
 
-    embedder: EmbedderSettings = section(..., "the embedder's settings")
+    embedder: EmbedderSettings | None = section(None, "an embedder's settings")
+    reranker: RerankerSettings | None = section(None, "or a reranker's")
+    new_head_seed: int | None = identity(None, "of a classifier's head that the base lacks")
     precision: Precision = identity(..., "of the frozen weights")
     four_bit: QLora | None = section(None, "the 4-bit code of the frozen weights")
 
 
-def save_adapter(embedder: Embedder, folder: Path, training: Mapping[str, Any] | None = None) -> None:
+def save_adapter(model: Adapted, folder: Path, training: Mapping[str, Any] | None = None) -> None:
     """Write the trained adapters and head; `training` holds plain facts of the training to keep with them."""
     from peft import get_peft_model_state_dict
 
-    if not is_adapted(embedder):
+    if not is_adapted(model):
         raise ModelError(f"{folder}: the model was trained whole and has no adapter; export it instead")
-    config = _own_config(embedder)
+    config = _own_config(model)
     with written_whole(folder) as partial:
-        state = get_peft_model_state_dict(embedder.backbone, save_embedding_layers=False)
+        state = get_peft_model_state_dict(model.backbone, save_embedding_layers=False)
         save_file(_plain(state), partial / _TENSORS, metadata={"format": "pt"})
         config.save_pretrained(str(partial))
         _sort_names(partial / "adapter_config.json")
-        if len(embedder.projection):
-            save_file(_plain(embedder.projection.state_dict()), partial / _HEAD, metadata={"format": "pt"})
-        held = _Held(embedder=embedder.settings, precision=embedder.weights.precision, four_bit=embedder.weights.four_bit)
-        record = {"format": FORMAT, "base": base_record(embedder), "held": held.model_dump(mode="json"), "training": dict(training or {})}
+        if len(model.projection):
+            save_file(_plain(model.projection.state_dict()), partial / _HEAD, metadata={"format": "pt"})
+        held = _held(model)
+        role = "embedder" if held.reranker is None else "reranker"
+        facts = {"held": held.model_dump(mode="json"), "training": dict(training or {})}
+        record = {"format": FORMAT, "role": role, "base": base_record(model), **facts}
         (partial / RECORD).write_text(json.dumps(record, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
-def base_record(embedder: Embedder) -> dict[str, str | None]:
+def _held(model: Adapted) -> _Held:
+    precision, four_bit = model.weights.precision, model.weights.four_bit
+    if isinstance(model, Reranker):
+        return _Held(reranker=model.settings, new_head_seed=model.new_head_seed, precision=precision, four_bit=four_bit)
+    return _Held(embedder=model.settings, precision=precision, four_bit=four_bit)
+
+
+def base_record(model: Adapted) -> dict[str, str | None]:
     """Which model another one was made from."""
-    return {"name": embedder.files.name, "revision": embedder.files.revision, "fingerprint": embedder.files.fingerprint}
+    return {"name": model.files.name, "revision": model.files.revision, "fingerprint": model.files.fingerprint}
 
 
-def open_adapter(folder: Path, base: str | None = None, device: str = "cpu") -> Embedder:
+def open_adapter(folder: Path, base: str | None = None, device: str = "cpu") -> Adapted:
     """The base with its adapter, held as in training, ready for use; `base` says where the base lies now, if it has moved."""
-    record = read_record(folder)
+    record = read_record(folder, None)
     if record is None:
         raise ModelError(f"{folder}: no {RECORD} says which base and settings the adapter has; load the base and use load_adapter")
     try:
         held = parse(_Held, record.get("held", {}))
     except SettingsError as problem:
         raise ModelError(f"{folder / RECORD}: {problem}; the file is damaged") from problem
-    settings = held.embedder if base is None else held.embedder.model_copy(update={"name": base, "revision": None})
-    embedder = Embedder(settings, device, Weights(held.precision, held.four_bit))
-    load_adapter(embedder, folder)
-    return embedder
+    moved = {} if base is None else {"name": base, "revision": None}
+    weights = Weights(held.precision, held.four_bit)
+    if held.embedder is not None:
+        model: Adapted = Embedder(held.embedder.model_copy(update=moved), device, weights)
+    elif held.reranker is not None:
+        model = Reranker(held.reranker.model_copy(update=moved), device, weights, held.new_head_seed)
+    else:
+        raise ModelError(f"{folder / RECORD}: says neither an embedder's settings nor a reranker's; the file is damaged")
+    load_adapter(model, folder)
+    return model
 
 
-def load_adapter(embedder: Embedder, folder: Path) -> None:
+def load_adapter(model: Adapted, folder: Path) -> None:
     """Put the adapter in `folder` on its base; refuses an adapter of another base, and leaves the base as it was then."""
     from peft import LoraConfig, get_peft_model_state_dict, set_peft_model_state_dict
 
-    if is_adapted(embedder):
+    if is_adapted(model):
         raise ModelError(f"{folder}: the model carries an adapter already; load the base anew, or merge the first one")
-    _check_base(embedder, folder)
+    _check_base(model, folder)
     _check_kind(folder)
     tensors, head = _read(folder / _TENSORS), _read(folder / _HEAD) if (folder / _HEAD).exists() else {}
-    _check_head(embedder, head, folder)
+    _check_head(model, head, folder)
     config = LoraConfig.from_pretrained(str(folder))
     config.inference_mode = False  # ready to be trained on, as it was when it was saved
     config.base_model_name_or_path = None  # the base was checked above, by what counts; peft would compare paths
     try:
-        attach(embedder, config)
+        attach(model, config)
     except ValueError as problem:
-        raise ModelError(f"{folder}: the adapter is not for {embedder.files.name}: {problem}") from problem
-    here = get_peft_model_state_dict(embedder.backbone, save_embedding_layers=False)
+        raise ModelError(f"{folder}: the adapter is not for {model.files.name}: {problem}") from problem
+    here = get_peft_model_state_dict(model.backbone, save_embedding_layers=False)
     problems = misfits(_shapes(here), _shapes(tensors))
     if problems:
-        embedder.backbone = embedder.backbone.unload()
-        raise ModelError(f"{folder}: the adapter is not for {embedder.files.name}: {_vocabulary(here, tensors)}{'; '.join(problems)}")
-    set_peft_model_state_dict(embedder.backbone, tensors)
-    embedder.projection.load_state_dict(head)
-    embedder.projection.requires_grad_(True)
-    embedder.eval()
+        model.backbone = model.backbone.unload()
+        raise ModelError(f"{folder}: the adapter is not for {model.files.name}: {_vocabulary(here, tensors)}{'; '.join(problems)}")
+    set_peft_model_state_dict(model.backbone, tensors)
+    model.projection.load_state_dict(head)
+    model.projection.requires_grad_(True)
+    model.eval()
 
 
-def _own_config(embedder: Embedder) -> Any:
+def _own_config(model: Adapted) -> Any:
     """peft's configuration with the base as the user named it."""
     from peft import LoraConfig
 
-    given = embedder.backbone.peft_config["default"].to_dict()
-    given |= {"base_model_name_or_path": embedder.files.name, "revision": embedder.files.commit, "inference_mode": True}
+    given = model.backbone.peft_config["default"].to_dict()
+    given |= {"base_model_name_or_path": model.files.name, "revision": model.files.commit, "inference_mode": True}
     return LoraConfig(**{key: value for key, value in given.items() if key not in ("peft_type", "auto_mapping", "peft_version")})
 
 
@@ -160,26 +180,24 @@ def _check_kind(folder: Path) -> None:
         raise ModelError(f"{file}: peft_type is {config.get('peft_type')!r}; LORA is what can be loaded here")
 
 
-def _check_base(embedder: Embedder, folder: Path) -> None:
-    record = read_record(folder)
+def _check_base(model: Adapted, folder: Path) -> None:
+    record = read_record(folder, None)
     if record is None:
         return
     base = record.get("base", {})
-    if base.get("fingerprint") != embedder.files.fingerprint:
+    if base.get("fingerprint") != model.files.fingerprint:
         raise ModelError(
             f"{folder}: the adapter was trained on {base.get('name')!r} ({str(base.get('fingerprint'))[:12]}), "
-            f"this base is {embedder.files.name!r} ({embedder.files.fingerprint[:12]}); give the base it was trained on"
+            f"this base is {model.files.name!r} ({model.files.fingerprint[:12]}); give the base it was trained on"
         )
 
 
-def _check_head(embedder: Embedder, head: Mapping[str, Tensor], folder: Path) -> None:
-    problems = misfits(_shapes(embedder.projection.state_dict()), _shapes(head))
+def _check_head(model: Adapted, head: Mapping[str, Tensor], folder: Path) -> None:
+    problems = misfits(_shapes(model.projection.state_dict()), _shapes(head))
     if problems:
         sizes = [value.shape[0] for value in head.values() if value.dim() == 2]
         made = f"ends in {sizes[-1]} dimensions" if sizes else "has no head"
-        raise ModelError(
-            f"{folder}: the adapter {made}, this model in {embedder.full_dim}; set model.projection as in training ({'; '.join(problems)})"
-        )
+        raise ModelError(f"{folder}: the adapter {made}, this model in {model.full_dim}; set model.projection as in training ({'; '.join(problems)})")
 
 
 def _vocabulary(here: Mapping[str, Tensor], given: Mapping[str, Tensor]) -> str:

@@ -4,7 +4,8 @@
 * lora, qlora: frozen weights in the training's precision or in 4 bits; adapters, token embeddings and head in fp32.
 
 Traps.
-* A pooler is never asked here, so it must not be trained: it would get no gradient, and DDP waits for one for ever.
+* An embedder never asks its pooler, so it must not be trained: it would get no gradient, and DDP waits for one for ever. A
+  classifier's pooler is part of its head.
 * peft takes a target that no layer is called by silently, as long as another one fits: each is checked here.
 * fp32 token embeddings under a half-precision body: what they give is cast to the body's precision.
 * Adapters are drawn from the CPU's generator under their own seed, so every rank and every device starts from the same ones.
@@ -19,13 +20,16 @@ from torch import Tensor, nn
 
 from ray_pipeline.errors import ModelError
 from ray_pipeline.models.adaptation import Adaptation, FullTuning, Lora, QLora
-from ray_pipeline.models.backbone import Weights, empty_backbone
+from ray_pipeline.models.backbone import empty_backbone
 from ray_pipeline.models.embedder import Embedder
+from ray_pipeline.models.embedder_record import as_trained
 from ray_pipeline.models.embedder_settings import EmbedderSettings
-from ray_pipeline.models.parameters import ParameterCounts, Parts, counts
+from ray_pipeline.models.held_weights import Weights
+from ray_pipeline.models.parameters import ParameterCounts, Parts, counts, in_head
+from ray_pipeline.models.reranker import Reranker
+from ray_pipeline.models.reranker_settings import RerankerSettings
 from ray_pipeline.models.sentence_modules import read_steps
 from ray_pipeline.models.source import locate_config
-from ray_pipeline.models.trained_settings import as_trained
 
 
 def trainable_embedder(
@@ -39,12 +43,31 @@ def trainable_embedder(
 ) -> Embedder:
     """The model in training mode; exactly the parameters that are to be trained require gradients."""
     embedder = Embedder(settings, device, training_weights(adaptation, train_precision))
+    _prepare(embedder, adaptation, gradient_checkpointing, seed)
+    return embedder
+
+
+def trainable_reranker(
+    settings: RerankerSettings,
+    adaptation: Adaptation,
+    device: str = "cpu",
+    train_precision: Literal["fp32", "bf16"] = "fp32",
+    *,
+    gradient_checkpointing: bool = False,
+    seed: int = 0,
+) -> Reranker:
+    """The same for a reranker; a classifier that has no head gets one, drawn under `seed`."""
+    reranker = Reranker(settings, device, training_weights(adaptation, train_precision), new_head_seed=seed)
+    _prepare(reranker, adaptation, gradient_checkpointing, seed)
+    return reranker
+
+
+def _prepare(model: Embedder | Reranker, adaptation: Adaptation, gradient_checkpointing: bool, seed: int) -> None:
     if gradient_checkpointing:
         # the reentrant kind needs inputs with gradients, which frozen embeddings do not give, and loses DDP's hooks
-        embedder.backbone.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
-    adapt(embedder, adaptation, seed)
-    embedder.train()
-    return embedder
+        model.backbone.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
+    adapt(model, adaptation, seed)
+    model.train()
 
 
 def training_weights(adaptation: Adaptation, train_precision: Literal["fp32", "bf16"]) -> Weights:
@@ -57,11 +80,11 @@ def training_weights(adaptation: Adaptation, train_precision: Literal["fp32", "b
 def adapt(model: Parts, adaptation: Adaptation, seed: int = 0) -> None:
     """Mark what is trained; adapters are put in where they are asked for."""
     if isinstance(adaptation, FullTuning):
-        _train_weights(model.backbone, adaptation)
+        _train_weights(model, adaptation)
     else:
         with torch.random.fork_rng(devices=[]):
             torch.default_generator.manual_seed(seed)
-            attach(model, _peft_config(model.backbone, adaptation))
+            attach(model, _peft_config(model, adaptation))
     model.projection.requires_grad_(True)
 
 
@@ -70,11 +93,12 @@ def attach(model: Parts, config: Any) -> None:
     from peft import get_peft_model
 
     dtype = model.backbone.dtype
+    table = _token_table(model.backbone)
     model.backbone = get_peft_model(model.backbone, config)
-    if config.modules_to_save:
-        table = model.backbone.get_input_embeddings().modules_to_save["default"].float()
+    if table in (config.modules_to_save or ()):
+        trained_table = model.backbone.get_input_embeddings().modules_to_save["default"].float()
         if dtype != torch.float32:
-            table.register_forward_hook(_Cast(dtype))
+            trained_table.register_forward_hook(_Cast(dtype))
 
 
 class _Cast:
@@ -92,9 +116,11 @@ def is_adapted(model: Parts) -> bool:
     return hasattr(model.backbone, "peft_config")
 
 
-def _peft_config(backbone: Any, adaptation: Lora) -> Any:
+def _peft_config(model: Parts, adaptation: Lora) -> Any:
     from peft import LoraConfig
 
+    backbone = model.backbone
+    _refuse_tied_table(backbone, adaptation)
     linear = [name for name, module in backbone.named_modules() if isinstance(module, nn.Linear)]
     targets = adaptation.targets
     for target in targets if isinstance(targets, tuple) else ():
@@ -106,9 +132,16 @@ def _peft_config(backbone: Any, adaptation: Lora) -> Any:
         lora_alpha=adaptation.alpha,
         lora_dropout=adaptation.dropout,
         target_modules=targets if isinstance(targets, str) else list(targets),
-        exclude_modules=[name for name in linear if _is_pooler(name)] or None,
-        modules_to_save=[_token_table(backbone)] if adaptation.train_embed_tokens else None,
+        exclude_modules=[name for name in linear if in_head(model.heads, name) or _unasked(model, name)] or None,
+        modules_to_save=[*model.heads, *([_token_table(backbone)] if adaptation.train_embed_tokens else [])] or None,
     )
+
+
+def _refuse_tied_table(backbone: Any, adaptation: Lora) -> None:
+    """A copy of the token embeddings would be trained, and the output layer that shares their weights left behind."""
+    output = backbone.get_output_embeddings() if hasattr(backbone, "get_output_embeddings") else None
+    if adaptation.train_embed_tokens and output is not None and output.weight is backbone.get_input_embeddings().weight:
+        raise ModelError(f"adaptation.train_embed_tokens: a {backbone.config.model_type} shares these weights with its output layer; leave it false")
 
 
 def _token_table(backbone: Any) -> str:
@@ -117,11 +150,12 @@ def _token_table(backbone: Any) -> str:
     return names[0]
 
 
-def _is_pooler(name: str) -> bool:
-    return "pooler" in name.split(".")
+def _unasked(model: Parts, name: str) -> bool:
+    return not model.heads and "pooler" in name.split(".")
 
 
-def _train_weights(backbone: Any, tuning: FullTuning) -> None:
+def _train_weights(model: Parts, tuning: FullTuning) -> None:
+    backbone = model.backbone
     places, count = _layers_of(backbone), int(backbone.config.num_hidden_layers)
     if (tuning.freeze_embeddings or tuning.train_layers is not None) and not any(0 <= place < count for place in places.values()):
         raise ModelError(f"a {backbone.config.model_type} keeps no list of {count} layers; drop adaptation.freeze_embeddings and train_layers")
@@ -131,7 +165,7 @@ def _train_weights(backbone: Any, tuning: FullTuning) -> None:
     if tuning.train_layers is not None:
         first = count - tuning.train_layers
     for name, parameter in backbone.named_parameters():
-        parameter.requires_grad_(places[name] >= first and not _is_pooler(name))
+        parameter.requires_grad_((places[name] >= first and not _unasked(model, name)) or in_head(model.heads, name))
 
 
 def _layers_of(backbone: Any) -> dict[str, int]:
@@ -158,6 +192,7 @@ class Skeleton(nn.Module):
         full = as_trained(settings, folder)
         self.backbone: Any = empty_backbone(folder, full)
         self.projection = read_steps(folder, full, int(self.backbone.config.hidden_size), weights=False).projection.to("meta")
+        self.heads: tuple[str, ...] = ()
 
 
 def count_parameters(settings: EmbedderSettings, adaptation: Adaptation) -> ParameterCounts:

@@ -12,6 +12,7 @@ everywhere, which would make it NaN: what is masked lies at -30,000, within the 
 
 from __future__ import annotations
 
+import functools
 from typing import Any, Final
 
 import torch
@@ -68,6 +69,7 @@ def _mask(*arguments: Any, **options: Any) -> Tensor | None:
     return found
 
 
+@functools.cache
 def register() -> None:
     """Make it known to transformers, which then takes it by its name."""
     from transformers import AttentionInterface, AttentionMaskInterface

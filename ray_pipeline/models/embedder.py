@@ -17,13 +17,15 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from ray_pipeline.errors import ModelError, SettingsError
-from ray_pipeline.models.backbone import Weights, load_backbone, positions
+from ray_pipeline.models.backbone import load_backbone, positions
+from ray_pipeline.models.embedder_record import as_trained
 from ray_pipeline.models.embedder_settings import EmbedderSettings
+from ray_pipeline.models.held_weights import Weights
 from ray_pipeline.models.pooling import pool
+from ray_pipeline.models.reading_direction import set_direction
 from ray_pipeline.models.sentence_modules import output_size, read_steps
 from ray_pipeline.models.source import locate
 from ray_pipeline.models.text_input import text_input
-from ray_pipeline.models.trained_settings import as_trained
 from ray_pipeline.text.batches import pad, plan_batches
 from ray_pipeline.text.prompts import Side
 from ray_pipeline.text.tokens import Tokens
@@ -41,9 +43,11 @@ class Embedder(nn.Module):
         self.text_input = text_input(self.settings, folder)
         self.weights = weights or Weights(settings.precision)
         self.backbone = load_backbone(folder, self.settings, self.weights, self.device)
+        set_direction(folder, self.backbone, self.settings.bidirectional)
         self.hidden = int(self.backbone.config.hidden_size)
         steps = read_steps(folder, self.settings, self.hidden)
         self.pooling, self.projection, self.normalize = steps.pooling, steps.projection, steps.normalize
+        self.heads: tuple[str, ...] = ()
         self.projection.to(self.device).eval()
         self._check_limits()
         self._check_terminal()

@@ -10,33 +10,24 @@ from typing import Literal
 
 from pydantic import model_validator
 
-from ray_pipeline.config import Settings, identity, section, source
+from ray_pipeline.config import identity, section
+from ray_pipeline.models.backbone_settings import BackboneSettings
 from ray_pipeline.text.prompts import Prompt
 
 
-class EmbedderSettings(Settings):
+class EmbedderSettings(BackboneSettings):
     """Which model turns texts into vectors, and how."""
 
-    name: str = source(..., "pkg://package/folder, a local folder, a model artifact (any URI), or a hub id")
-    revision: str | None = source(None, "hub revision (branch, tag or commit); the commit it resolves to is recorded")
     pooling: Literal["auto", "mean", "cls", "last"] = identity("auto", "auto: as the model's modules.json says")
     normalize: bool | None = identity(None, "scale vectors to length 1; null: as modules.json says (true without one)")
     dim: int | None = identity(None, "keep only the first so many dimensions (Matryoshka), before normalising", ge=1)
     max_length: int | None = identity(None, "tokens a text at most, special tokens included; null: as the model was trained, else 256", ge=3)
-    layers: int | None = identity(None, "keep only the first so many layers of the backbone (quick trials)", ge=1)
     terminal_token: str | None = identity(
         None, "token appended after every text (some decoders are trained with one); null: as the model was trained"
     )
     bidirectional: bool | None = identity(None, "a decoder's tokens also see the tokens after them; null: as the model was trained")
     projection: int | None = identity(None, "a new linear head to so many dimensions, with bias, behind the model's own", ge=1)
     projection_seed: int = identity(0, "seed of the new head's first weights", ge=0)
-    precision: Literal["fp32", "bf16", "fp16"] = identity("fp32", "precision of the backbone")
-    attention: Literal["auto", "sdpa", "eager", "products", "flash_attention_2"] = identity(
-        "auto", "attention implementation; auto: products on a CPU (two batched products for short texts in half precision), else as transformers"
-    )
-    attention_dropout: float | None = identity(
-        None, "dropout of attention weights while training; null: as the model's config says; 0 lets a CPU use its fused attention", ge=0, lt=1
-    )
     prompt: Prompt | None = section(None, "the strings around queries and documents; null: as the model was trained, else none")
 
     @model_validator(mode="after")

@@ -20,7 +20,6 @@ class is the plain one, which keeps to the file. Facts of the training enter the
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
@@ -32,18 +31,27 @@ from torch import nn
 
 from ray_pipeline.models.adapter_files import base_record
 from ray_pipeline.models.adapters import is_adapted
-from ray_pipeline.models.backbone import DTYPES, Precision
+from ray_pipeline.models.card_sections import ModelFacts
 from ray_pipeline.models.embedder import Embedder
+from ray_pipeline.models.embedder_record import TrainedSettings, prompt_of, trained_settings
+from ray_pipeline.models.export_reranker import export_reranker
+from ray_pipeline.models.held_weights import Precision
 from ray_pipeline.models.merge import merge
-from ray_pipeline.models.model_card import ModelFacts, model_card
-from ray_pipeline.models.trained_settings import FORMAT, RECORD, TrainedSettings, prompt_of, trained_settings
+from ray_pipeline.models.model_card import model_card
+from ray_pipeline.models.record import FORMAT, RECORD
+from ray_pipeline.models.reranker import Reranker
+from ray_pipeline.models.saved_backbone import copy_tokenizer, write_backbone, write_json
 from ray_pipeline.models.whole_folder import written_whole
 
-_TOKENIZER_FILES: Final = (
-    *("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json", "vocab.txt", "vocab.json"),
-    *("merges.txt", "spiece.model", "sentencepiece.bpe.model", "tokenizer.model", "chat_template.jinja"),
-)
 _POOLING_KEYS: Final = {"cls": "cls_token", "mean": "mean_tokens", "last": "lasttoken"}
+
+
+def export_model(model: Embedder | Reranker, folder: Path, facts: ModelFacts | None = None, precision: Precision = "fp32") -> None:
+    """Write a model of either kind."""
+    if isinstance(model, Reranker):
+        export_reranker(model, folder, facts, precision)
+    else:
+        export_embedder(model, folder, facts, precision)
 
 
 def export_embedder(embedder: Embedder, folder: Path, facts: ModelFacts | None = None, precision: Precision = "fp32") -> None:
@@ -52,17 +60,18 @@ def export_embedder(embedder: Embedder, folder: Path, facts: ModelFacts | None =
     given = facts or ModelFacts()
     trained = _trained_with(embedder)
     with written_whole(folder) as partial:
-        _write_backbone(plain, partial, precision)
-        _copy_tokenizer(embedder, partial)
+        write_backbone(plain.backbone, partial, precision)
+        _write_tokenizer(embedder, partial)
         _write_steps(plain, partial)
         _write_prompts(embedder, partial)
         record = {
             "format": FORMAT,
+            "role": "embedder",
             "trained_with": trained.model_dump(mode="json"),
             "base": base_record(embedder),
             "training": dict(given.training),
         }
-        _write_json(partial / RECORD, record)
+        write_json(partial / RECORD, record)
         card = model_card(given, trained, base_record(embedder), plain.output_dim)
         (partial / "README.md").write_text(card, encoding="utf-8")
 
@@ -80,23 +89,12 @@ def _trained_with(embedder: Embedder) -> TrainedSettings:
     )
 
 
-def _write_backbone(plain: Embedder, folder: Path, precision: Precision) -> None:
-    state = plain.backbone.state_dict()
-    stored = {name: value.to(DTYPES[precision]) if value.is_floating_point() else value for name, value in state.items()}
-    plain.backbone.save_pretrained(str(folder), state_dict=stored)
-    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    config.pop("_name_or_path", None)  # a path on this machine
-    _write_json(folder / "config.json", config)
-
-
-def _copy_tokenizer(embedder: Embedder, folder: Path) -> None:
+def _write_tokenizer(embedder: Embedder, folder: Path) -> None:
     base = embedder.files.folder
-    for name in _TOKENIZER_FILES:
-        if (base / name).exists():
-            shutil.copyfile(base / name, folder / name)
+    copy_tokenizer(base, folder)
     lower = base / "sentence_bert_config.json"
     lower_case = bool(json.loads(lower.read_text(encoding="utf-8")).get("do_lower_case")) if lower.exists() else False
-    _write_json(folder / "sentence_bert_config.json", {"max_seq_length": embedder.text_input.encoder.max_length, "do_lower_case": lower_case})
+    write_json(folder / "sentence_bert_config.json", {"max_seq_length": embedder.text_input.encoder.max_length, "do_lower_case": lower_case})
     if embedder.settings.terminal_token is not None:
         _append_terminal(folder, embedder.text_input.encoder.left, embedder.text_input.encoder.right)
 
@@ -115,7 +113,7 @@ def _append_terminal(folder: Path, left: list[int], right: list[int]) -> None:
     file.write_text(json.dumps(values, ensure_ascii=False), encoding="utf-8")
     config = folder / "tokenizer_config.json"
     given = json.loads(config.read_text(encoding="utf-8")) if config.exists() else {}
-    _write_json(config, {**given, "tokenizer_class": "PreTrainedTokenizerFast"})
+    write_json(config, {**given, "tokenizer_class": "PreTrainedTokenizerFast"})
 
 
 def _offset_processors(found: dict[str, Any] | None) -> list[dict[str, Any]]:
@@ -129,20 +127,20 @@ def _offset_processors(found: dict[str, Any] | None) -> list[dict[str, Any]]:
 def _write_steps(plain: Embedder, folder: Path) -> None:
     steps = [("Transformer", "")]
     pooling = {f"pooling_mode_{key}": plain.pooling == how for how, key in _POOLING_KEYS.items()}
-    _write_json(_inside(folder, "1_Pooling") / "config.json", {"word_embedding_dimension": plain.hidden, **pooling, "include_prompt": True})
+    write_json(_inside(folder, "1_Pooling") / "config.json", {"word_embedding_dimension": plain.hidden, **pooling, "include_prompt": True})
     steps.append(("Pooling", "1_Pooling"))
     for linear, activation in _dense_layers(plain):
         place = _inside(folder, f"{len(steps)}_Dense")
         kind = f"{type(activation).__module__}.{type(activation).__name__}"
         shape = {"in_features": linear.in_features, "out_features": linear.out_features, "bias": linear.bias is not None}
-        _write_json(place / "config.json", {**shape, "activation_function": kind})
+        write_json(place / "config.json", {**shape, "activation_function": kind})
         tensors = {f"linear.{name}": value.detach().cpu().contiguous() for name, value in linear.state_dict().items()}
         save_file(tensors, place / "model.safetensors", metadata={"format": "pt"})
         steps.append(("Dense", place.name))
     if plain.normalize:
         steps.append(("Normalize", _inside(folder, f"{len(steps)}_Normalize").name))
     listing = [{"idx": at, "name": str(at), "path": path, "type": f"sentence_transformers.models.{kind}"} for at, (kind, path) in enumerate(steps)]
-    _write_json(folder / "modules.json", listing)
+    write_json(folder / "modules.json", listing)
 
 
 def _dense_layers(plain: Embedder) -> Iterator[tuple[nn.Linear, nn.Module]]:
@@ -168,7 +166,7 @@ def _write_prompts(embedder: Embedder, folder: Path) -> None:
     prompt = embedder.text_input.prompt
     prompts = {"query": prompt.wrap("query").prefix, "document": prompt.wrap("document").prefix}
     similarity = "cosine" if embedder.normalize else "dot"
-    _write_json(
+    write_json(
         folder / "config_sentence_transformers.json",
         {"model_type": "SentenceTransformer", "prompts": prompts, "default_prompt_name": None, "similarity_fn_name": similarity},
     )
@@ -177,7 +175,3 @@ def _write_prompts(embedder: Embedder, folder: Path) -> None:
 def _inside(folder: Path, name: str) -> Path:
     (folder / name).mkdir()
     return folder / name
-
-
-def _write_json(file: Path, value: Any) -> None:
-    file.write_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")

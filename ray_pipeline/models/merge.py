@@ -3,7 +3,8 @@
 The base is loaded anew in fp32, so the trained model stays as it is and no update is rounded away; a 4-bit base is turned
 back into the values that its codes stand for first, since the adapter was trained over these.
 
-The result is checked on probe texts, by the distance of unit vectors, which bounds the difference of every coordinate:
+The result is checked on probe texts: an embedder by the distance of unit vectors, which bounds the difference of every
+coordinate, a reranker by its scores of pairs, relative to the largest:
 
 * against the same fp32 model before merging: at most 1e-4, else the merge itself is wrong;
 * against the model as it was trained: at most what its precision explains (bf16 0.1, a cosine of 0.995; fp16 0.01).
@@ -14,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from copy import deepcopy
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,10 +23,12 @@ from numpy.typing import NDArray
 from ray_pipeline.errors import ModelError
 from ray_pipeline.models.adapter_files import open_adapter
 from ray_pipeline.models.adapters import attach, is_adapted
-from ray_pipeline.models.backbone import Precision, Weights
 from ray_pipeline.models.embedder import Embedder
+from ray_pipeline.models.held_weights import Precision, Weights
+from ray_pipeline.models.reranker import Reranker
 from ray_pipeline.models.trained_weights import load_parameters, parameter_tensors, trained
 
+Model = TypeVar("Model", bound=Embedder | Reranker)
 PROBES: Final = (
     "a short text",
     "What is 3/4 of 20? The answer 12 comes from multiplying the numerators only.",
@@ -36,30 +39,44 @@ PROBES: Final = (
 TOLERANCE: Final[dict[Precision, float]] = {"fp32": 1e-4, "fp16": 1e-2, "bf16": 1e-1}
 
 
-def merge_adapter(folder: Path, base: str | None = None, device: str = "cpu", probes: Sequence[str] = PROBES) -> Embedder:
+def merge_adapter(folder: Path, base: str | None = None, device: str = "cpu", probes: Sequence[str] = PROBES) -> Embedder | Reranker:
     """The adapter in `folder` merged into its base, checked."""
     return merge(open_adapter(folder, base, device), probes)
 
 
-def merge(embedder: Embedder, probes: Sequence[str] = PROBES) -> Embedder:
-    """A plain fp32 model that gives the vectors of `embedder`, which carries adapters and is left as it is."""
-    if not is_adapted(embedder):
-        raise ModelError(f"{embedder.files.name}: there is no adapter to merge")
-    four_bit = embedder.weights.four_bit
-    plain = Weights("fp32") if four_bit is None else Weights(embedder.weights.precision, four_bit, dequantise=True)
-    merged = Embedder(embedder.settings, str(embedder.device), plain)
-    attach(merged, deepcopy(embedder.backbone.peft_config["default"]))
+def merge(model: Model, probes: Sequence[str] = PROBES) -> Model:
+    """A plain fp32 model that answers like `model`, which carries adapters and is left as it is."""
+    if not is_adapted(model):
+        raise ModelError(f"{model.files.name}: there is no adapter to merge")
+    four_bit = model.weights.four_bit
+    merged = _base_of(model, Weights("fp32") if four_bit is None else Weights(model.weights.precision, four_bit, dequantise=True))
+    attach(merged, deepcopy(model.backbone.peft_config["default"]))
     merged.projection.requires_grad_(True)
-    load_parameters(trained(merged), parameter_tensors(trained(embedder)), "the adapter")
+    load_parameters(trained(merged), parameter_tensors(trained(model)), "the adapter")
     merged.eval()
-    apart = unit_vectors(merged, probes)
+    apart = answers(merged, probes)
     merged.backbone = merged.backbone.merge_and_unload()
     merged.requires_grad_(False)
-    found = unit_vectors(merged, probes)
+    found = answers(merged, probes)
     check_merged(apart, found, TOLERANCE["fp32"], "before merging, in fp32")
-    check_merged(unit_vectors(embedder, probes), found, TOLERANCE[embedder.weights.precision], f"as trained, in {embedder.weights.precision}")
+    check_merged(answers(model, probes), found, TOLERANCE[model.weights.precision], f"as trained, in {model.weights.precision}")
     merged.weights = Weights("fp32")
     return merged
+
+
+def _base_of(model: Model, weights: Weights) -> Model:
+    """The model without its adapters, loaded anew."""
+    if isinstance(model, Reranker):
+        return cast(Model, Reranker(model.settings, str(model.device), weights, model.new_head_seed))
+    return cast(Model, Embedder(model.settings, str(model.device), weights))
+
+
+def answers(model: Embedder | Reranker, texts: Sequence[str]) -> NDArray[np.float64]:
+    """What the model says to the texts, a row each, of length about 1."""
+    if isinstance(model, Embedder):
+        return unit_vectors(model, texts)
+    scores = np.concatenate([model.rank(texts[0], [text], max_rows=1) for text in texts]).astype(np.float64)
+    return np.asarray(scores[:, None] / max(1.0, float(np.abs(scores).max())))
 
 
 def unit_vectors(embedder: Embedder, texts: Sequence[str]) -> NDArray[np.float64]:
@@ -73,6 +90,6 @@ def check_merged(expected: NDArray[np.float64], found: NDArray[np.float64], tole
     distance = float(np.linalg.norm(found - expected, axis=1).max())
     if not distance <= tolerance:
         raise ModelError(
-            f"the merged model's vectors are up to {distance:.2g} away from the model's {what}; {tolerance:g} is allowed. "
+            f"what the merged model says is up to {distance:.2g} away from what the model says {what}; {tolerance:g} is allowed. "
             "The merge is not the trained model: check that the base is the one the adapter was trained on"
         )

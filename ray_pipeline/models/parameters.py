@@ -1,8 +1,8 @@
-"""The trainable parameters of an embedder: what each one is, and how many there are.
+"""The trainable parameters of an embedder or a reranker: what each one is, and how many there are.
 
 Kinds, which an optimizer may give rates of their own: `lora_a` and `lora_b` (the two factors of an adapter; B starts at zero
 and wants a larger rate, Hayou et al. 2024, arXiv 2402.12354), `embed_tokens` (the table of token embeddings), `head` (all
-projection layers behind the pooling), `body` (the rest).
+projection layers behind the pooling, a classifier's head), `body` (the rest).
 """
 
 from __future__ import annotations
@@ -19,10 +19,11 @@ ParameterKind = Literal["lora_a", "lora_b", "embed_tokens", "head", "body"]
 
 
 class Parts(Protocol):
-    """What an embedder and its weightless skeleton have in common."""
+    """What models and an embedder's weightless skeleton have in common."""
 
     backbone: Any
-    projection: nn.Sequential
+    projection: nn.Sequential  # what stands behind the backbone
+    heads: tuple[str, ...]  # what of the backbone is a head, which is trained whole whatever else is
 
     def named_parameters(self) -> Iterator[tuple[str, nn.Parameter]]: ...
 
@@ -30,7 +31,7 @@ class Parts(Protocol):
 def parameter_kinds(model: Parts) -> dict[str, ParameterKind]:
     """The kind of every trainable parameter, by its name in `model.named_parameters()`."""
     table = {id(parameter) for parameter in model.backbone.get_input_embeddings().parameters()}
-    return {name: _kind(name, id(parameter) in table) for name, parameter in model.named_parameters() if parameter.requires_grad}
+    return {name: _kind(name, model.heads, id(parameter) in table) for name, parameter in model.named_parameters() if parameter.requires_grad}
 
 
 def parameter_kind(model: Parts, name: str) -> ParameterKind:
@@ -41,13 +42,18 @@ def parameter_kind(model: Parts, name: str) -> ParameterKind:
     return kinds[name]
 
 
-def _kind(name: str, in_token_table: bool) -> ParameterKind:
+def in_head(heads: tuple[str, ...], name: str) -> bool:
+    """Whether a module or parameter is one of `heads` or lies in one; adapters put more names around it."""
+    return any(f".{head}." in f".{name}." for head in heads)
+
+
+def _kind(name: str, heads: tuple[str, ...], in_token_table: bool) -> ParameterKind:
     parts = name.split(".")
     if "lora_A" in parts or "lora_embedding_A" in parts:
         return "lora_a"
     if "lora_B" in parts or "lora_embedding_B" in parts:
         return "lora_b"
-    if parts[0] == "projection":
+    if parts[0] == "projection" or in_head(heads, name):
         return "head"
     return "embed_tokens" if in_token_table else "body"
 

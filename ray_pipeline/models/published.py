@@ -1,4 +1,4 @@
-"""A model that a training published: the files `model/...` of an artifact of the stage `model`.
+"""A model that a training published: the files `model/...` of an artifact of the stage `model` or `reranker`.
 
 On a local disk they are used where they lie, inside the attempt that wrote them. From anywhere else they are downloaded
 once, into `~/.cache/ray_pipeline/models/<hash of the files>`, checked against the manifest, and put in place by one rename:
@@ -16,13 +16,13 @@ from typing import Final
 from ray_pipeline.artifacts import Artifact, File, load
 from ray_pipeline.errors import ModelError
 
-MODEL_STAGE: Final = "model"
+MODEL_STAGES: Final = ("model", "reranker")
 MODEL_PART: Final = "model/"
 
 
 def model_artifact(uri: str) -> Artifact:
     """The published model at `uri`; refuses what is unpublished, of another stage, or without a model."""
-    artifact = load(uri, MODEL_STAGE)
+    artifact = load(uri, *MODEL_STAGES)
     names = _names(artifact)
     if f"{MODEL_PART}config.json" not in names:
         raise ModelError(f"{uri}: the artifact holds no {MODEL_PART}config.json, so it publishes no whole model; export the model in its job")

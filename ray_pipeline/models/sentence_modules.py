@@ -17,9 +17,9 @@ from safetensors.torch import load_file
 from torch import nn
 
 from ray_pipeline.errors import ModelError
+from ray_pipeline.models.embedder_record import prompt_of
 from ray_pipeline.models.embedder_settings import EmbedderSettings
 from ray_pipeline.models.pooling import Pooling
-from ray_pipeline.models.trained_settings import prompt_of
 
 _NEW_STYLE: Final[dict[str, Pooling]] = {"mean": "mean", "cls": "cls", "lasttoken": "last"}
 _OLD_STYLE: Final[dict[str, Pooling]] = {

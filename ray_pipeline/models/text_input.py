@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from ray_pipeline.models.embedder_record import DEFAULT_LENGTH, as_trained, prompt_of
 from ray_pipeline.models.embedder_settings import EmbedderSettings
 from ray_pipeline.models.source import locate
-from ray_pipeline.models.trained_settings import DEFAULT_LENGTH, as_trained, prompt_of
 from ray_pipeline.text.prompts import Prompt, Side
 from ray_pipeline.text.tokens import TextEncoder, Tokens
 

@@ -6,7 +6,7 @@ import logging
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 import numpy as np
 import pyarrow as pa
@@ -21,8 +21,8 @@ from ray_pipeline.errors import DataError, SettingsError
 from ray_pipeline.evaluation.retrieval import measure_ranking, query_groups, split_qrels
 from ray_pipeline.metrics.qrels import Qrels
 from ray_pipeline.metrics.ranking import RankingResult
+from ray_pipeline.models.embedder_record import as_trained
 from ray_pipeline.models.source import locate
-from ray_pipeline.models.trained_settings import as_trained
 from ray_pipeline.pipelines.retrieve import RetrievalSettings, Retrieved
 from ray_pipeline.pipelines.search import search_words
 from ray_pipeline.pipelines.stage import Outcome, Run, Stage
@@ -31,6 +31,7 @@ from ray_pipeline.reports.retrieval_markdown import to_markdown
 from ray_pipeline.retrieval.search_shards import LexicalSearch
 
 ALGORITHM = 1
+BEFORE: Final = "before reranking"  # the row of a reranked ranking's report that says what retrieval gave
 logger = logging.getLogger(__name__)
 
 
@@ -57,6 +58,8 @@ def evaluate(run: Run, found: Retrieved, retrieval: RetrievalSettings, settings:
     inputs = {"ranking": found.ranking.as_input(), "data": found.data.artifact.as_input()}
     if baseline is not None:
         inputs["baseline"] = baseline.as_input()
+    if found.first is not None:
+        inputs["before"] = found.first.as_input()
     stage = Stage("evaluation", ALGORITHM, {"evaluate": settings}, inputs, {"split": found.split})
 
     def build(attempt: Attempt, finished: Mapping[int, Mapping[str, Any]]) -> Outcome:
@@ -64,7 +67,8 @@ def evaluate(run: Run, found: Retrieved, retrieval: RetrievalSettings, settings:
         if not qrels.positives.any():
             raise DataError(f"{found.data.artifact.location.uri}: no query of split {found.split!r} has a positive, so there is nothing to measure")
         result = measure_ranking(found.data, found.split, found.ranking, qrels, ks)
-        baselines = {"BM25": measure_ranking(found.data, found.split, baseline, qrels, ks)} if baseline is not None else {}
+        others = {"BM25": baseline, BEFORE: found.first}
+        baselines = {name: measure_ranking(found.data, found.split, one, qrels, ks) for name, one in others.items() if one is not None}
         report = build_report(
             result,
             title=f"Retrieval report: {_data_name(retrieval)}",
@@ -101,7 +105,7 @@ def _write(attempt: Attempt, report: RetrievalReport, result: RankingResult, fou
 
 def _within_depth(ks: tuple[int, ...], found: Retrieved) -> tuple[int, ...]:
     """The k that the search was deep enough for: recall@1000 of lists of 100 would be recall@100 by another name."""
-    depth = _search_settings(found).get("k", max(ks))  # a run file holds what it holds
+    depth = found.searched.get("k", max(ks))  # a run file holds what it holds
     kept = tuple(k for k in ks if k <= depth)
     if not kept:
         raise SettingsError(f"evaluate.ks={list(ks)}: the ranking goes only {depth} deep; raise search.k or lower evaluate.ks")
@@ -112,13 +116,8 @@ def _within_depth(ks: tuple[int, ...], found: Retrieved) -> tuple[int, ...]:
 
 def _baseline(found: Retrieved) -> LexicalSearch:
     """BM25 as deep as the ranking it is compared with, and with the same documents left out."""
-    same = {name: value for name, value in _search_settings(found).items() if name in ("k", "exclude_self", "exclude_positives")}
+    same = {name: value for name, value in found.searched.items() if name in ("k", "exclude_self", "exclude_positives")}
     return LexicalSearch(**same)
-
-
-def _search_settings(found: Retrieved) -> dict[str, Any]:
-    """How the ranking was searched; nothing where it came from a run file."""
-    return dict(found.ranking.manifest["settings"].get("search", {}))
 
 
 def _worst_measure(ks: tuple[int, ...]) -> str:
@@ -136,12 +135,16 @@ def _header(found: Retrieved, retrieval: RetrievalSettings) -> dict[str, str]:
 
 def _method(found: Retrieved) -> str:
     """What ranked the documents where no embedder did."""
-    return str(found.ranking.metrics.get("run", "BM25"))
+    return str((found.first or found.ranking).metrics.get("run", "BM25"))
 
 
 def _model_facts(found: Retrieved, retrieval: RetrievalSettings) -> dict[str, Fact]:
+    reranked: dict[str, Fact] = {}
+    if found.first is not None:
+        settings = found.ranking.manifest["settings"]["rerank"]
+        reranked = {"Reranked By": ", ".join(found.ranking.metrics["rerankers"]), "Candidates": settings["depth"], "Fusion": settings["fusion"]}
     if found.corpus is None:
-        return {"Method": _method(found)}
+        return {"Method": _method(found), **reranked}
     metrics = found.corpus.metrics
     model = as_trained(retrieval.model, locate(retrieval.model.name, retrieval.model.revision).folder)
     return {
@@ -154,6 +157,7 @@ def _model_facts(found: Retrieved, retrieval: RetrievalSettings) -> dict[str, Fa
         "Precision": model.precision,
         "Prompt": model.prompt.kind if model.prompt else "plain",
         "Vector Storage": retrieval.embed.dtype,
+        **reranked,
     }
 
 

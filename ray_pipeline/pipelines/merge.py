@@ -5,8 +5,8 @@ epoch's). Here the base is loaded as it was in that training, the checkpoint's t
 like the training's own model: merged in fp32 and checked against the unmerged (`models/merge.py`). A training of all weights
 has nothing to merge; its checkpoint is exported as it is.
 
-`form=merged` publishes a `model`, which can be used wherever a model can; `form=adapter` publishes an `adapter` in peft's
-layout.
+`form=merged` publishes what the training publishes, a `model` or a `reranker`, which can be used wherever such a one can;
+`form=adapter` publishes an `adapter` in peft's layout.
 """
 
 from __future__ import annotations
@@ -25,18 +25,23 @@ from ray_pipeline.artifacts import Artifact, Attempt, Input
 from ray_pipeline.config import Settings, identity, parse, source
 from ray_pipeline.errors import ArtifactError, ModelError, SettingsError
 from ray_pipeline.models.adapter_files import save_adapter
-from ray_pipeline.models.adapters import trainable_embedder
+from ray_pipeline.models.adapters import trainable_embedder, trainable_reranker
+from ray_pipeline.models.card_sections import ModelFacts
 from ray_pipeline.models.embedder import Embedder
 from ray_pipeline.models.embedder_settings import EmbedderSettings
-from ray_pipeline.models.export import export_embedder
-from ray_pipeline.models.model_card import ModelFacts
+from ray_pipeline.models.export import export_model
+from ray_pipeline.models.reranker import Reranker
+from ray_pipeline.models.reranker_settings import RerankerSettings
 from ray_pipeline.models.source import ModelFiles, locate
 from ray_pipeline.models.trained_weights import load_parameters, trained
 from ray_pipeline.pipelines.stage import Outcome, Run, Stage
 from ray_pipeline.tasks.embedder_settings import EmbedderTraining
+from ray_pipeline.tasks.reranker_settings import RerankerTraining
 from ray_pipeline.training.history import from_lines
 
 ALGORITHM = 1
+ModelSettings = EmbedderSettings | RerankerSettings
+Training = EmbedderTraining | RerankerTraining
 _KEPT = re.compile(r"checkpoints/step-([0-9]+)\.safetensors")
 _OF_THE_LOSS = "log_temperature"  # trained beside the model, and no part of it
 
@@ -62,20 +67,20 @@ def merge_model(run: Run, trained_in: Artifact, settings: MergeSettings) -> Arti
     model, training = _trained_with(trained_in, settings)
     base = _same_base(trained_in, model)
     inputs = {"trained": trained_in.as_input(), "model": Input(base.fingerprint, base.name, "model")}
-    stage_name = "model" if settings.form == "merged" else "adapter"
+    stage_name = trained_in.stage if settings.form == "merged" else "adapter"
     stage = Stage(stage_name, ALGORITHM, {"merge": settings}, inputs, {"step": step})
 
     def build(attempt: Attempt, finished: Mapping[int, Mapping[str, Any]]) -> Outcome:
-        embedder = _as_of(trained_in, step, model, training)
+        trained_model = _as_of(trained_in, step, model, training)
         row = next((one for one in trained_in.metrics["evaluations"] if one["step"] == step), None)
         with tempfile.TemporaryDirectory(prefix="ray_pipeline-merge-") as folder:
             if settings.form == "merged":
                 facts = ModelFacts(
                     settings={"training": training.model_dump(mode="json")}, metrics=[] if row is None else [row], training={"step": step}
                 )
-                export_embedder(embedder, Path(folder) / "model", facts, training.export_precision)
+                export_model(trained_model, Path(folder) / "model", facts, training.export_precision)
             else:
-                save_adapter(embedder, Path(folder) / "adapter", {"step": step})
+                save_adapter(trained_model, Path(folder) / "adapter", {"step": step})
             for file in sorted(path for path in Path(folder).rglob("*") if path.is_file()):
                 attempt.write(file.relative_to(folder).as_posix(), file.read_bytes())
         return Outcome(trained_in.manifest["rows"], {"step": step, "evaluation": row})
@@ -117,16 +122,19 @@ def _end_of_epoch(trained_in: Artifact, epoch: float) -> int:
     return ended[-1]
 
 
-def _trained_with(trained_in: Artifact, settings: MergeSettings) -> tuple[EmbedderSettings, EmbedderTraining]:
+def _trained_with(trained_in: Artifact, settings: MergeSettings) -> tuple[ModelSettings, Training]:
     """The model and training settings that the artifact recorded."""
     written = json.loads(json.dumps(trained_in.manifest["settings"]))
-    model = parse(EmbedderSettings, written["model"])
-    if settings.base is not None:
-        model = model.model_copy(update={"name": settings.base})
-    return model, parse(EmbedderTraining, written["training"])
+    model: ModelSettings
+    training: Training
+    if trained_in.stage == "reranker":
+        model, training = parse(RerankerSettings, written["model"]), parse(RerankerTraining, written["training"])
+    else:
+        model, training = parse(EmbedderSettings, written["model"]), parse(EmbedderTraining, written["training"])
+    return model if settings.base is None else model.model_copy(update={"name": settings.base}), training
 
 
-def _same_base(trained_in: Artifact, model: EmbedderSettings) -> ModelFiles:
+def _same_base(trained_in: Artifact, model: ModelSettings) -> ModelFiles:
     """The base on this machine; refused where it is another one than the training began with."""
     base = locate(model.name, model.revision)
     was = trained_in.manifest["inputs"]["model"]["fingerprint"]
@@ -138,10 +146,15 @@ def _same_base(trained_in: Artifact, model: EmbedderSettings) -> ModelFiles:
     return base
 
 
-def _as_of(trained_in: Artifact, step: int, model: EmbedderSettings, training: EmbedderTraining) -> Embedder:
+def _as_of(trained_in: Artifact, step: int, model: ModelSettings, training: Training) -> Embedder | Reranker:
     """The model of the training as it stood after `step`."""
     place = trained_in.file(f"checkpoints/step-{step:08d}.safetensors")
-    embedder = trainable_embedder(model, training.adaptation, "cpu", training.train.precision, seed=training.train.seed)
+    how = training.adaptation, "cpu", training.train.precision
+    found: Embedder | Reranker
+    if isinstance(model, RerankerSettings):
+        found = trainable_reranker(model, *how, seed=training.train.seed)
+    else:
+        found = trainable_embedder(model, *how, seed=training.train.seed)
     tensors = {name: value for name, value in load(place.read()).items() if name != _OF_THE_LOSS}
-    load_parameters(trained(embedder), tensors, place.uri)
-    return embedder.eval()
+    load_parameters(trained(found), tensors, place.uri)
+    return found.eval()

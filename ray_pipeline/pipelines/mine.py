@@ -28,7 +28,7 @@ from ray_pipeline.retrieval.mining.rules import MiningRules
 from ray_pipeline.retrieval.search_shards import ranking_of, teacher_scores
 from ray_pipeline.text.normalise import text_hash
 
-ALGORITHM = 1
+ALGORITHM = 2
 
 Export = Literal["flag_embedding", "triplets"]
 

@@ -12,22 +12,46 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any, Literal
 
 from pydantic import model_validator
 
 from ray_pipeline.artifacts import Artifact
-from ray_pipeline.config import section
+from ray_pipeline.config import identity, section
 from ray_pipeline.errors import SettingsError
 from ray_pipeline.pipelines.dry_run import DryRun, NotThereError
-from ray_pipeline.pipelines.retrieve import ChainSettings
+from ray_pipeline.pipelines.iterations import with_iterations
+from ray_pipeline.pipelines.retrieve import PipelineChainSettings
 from ray_pipeline.pipelines.stage import Done, Run
-from ray_pipeline.pipelines.steps import BASE, Chain, MergeStep, ModelStep, Step, changed, uses
+from ray_pipeline.pipelines.steps import (
+    BASE,
+    BASED,
+    Chain,
+    CompareStep,
+    EvaluateStep,
+    MergeStep,
+    ModelStep,
+    ScoreStep,
+    Step,
+    TrainRerankerStep,
+    changed,
+    named,
+    uses,
+)
 
 
-class PipelineSettings(ChainSettings):
+class PipelineSettings(PipelineChainSettings):
     """A chain of steps over one data set and one base model."""
 
     steps: dict[str, Step] = section(..., "what is done, in this order: a name, and a step of one of the kinds")
+    mode: Literal["once", "folds", "submission"] = identity(
+        "once", "folds: once a fold of the questions, evaluated by models that never saw it; submission: train on all, evaluate nothing"
+    )
+    folds: int = identity(5, "mode=folds: how many", ge=2)
+
+    @classmethod
+    def written_out(cls, values: Mapping[str, Any]) -> Mapping[str, Any]:
+        return with_iterations(values)
 
     @model_validator(mode="after")
     def _steps_fit(self) -> PipelineSettings:
@@ -56,13 +80,13 @@ def run_steps(run: Run, settings: PipelineSettings, command: str) -> Iterator[St
         yield StepDone(name, step, made[name], tuple(run.done[before:]))
 
 
-def foresee_steps(run: DryRun, settings: PipelineSettings) -> None:
+def foresee_steps(run: DryRun, settings: PipelineSettings) -> dict[str, Artifact]:
     """Say in `run` what each step would do: which of its stages are there, which is the first that is not and why, or which
-    step it waits for."""
+    step it waits for. What steps have given already is returned."""
     made: dict[str, Artifact] = {}
     for name, step in settings.steps.items():
         run.say(f"{name} ({step.kind})")
-        waits = [other for other in dict.fromkeys(uses(step).values()) if other not in made]
+        waits = [other for other in dict.fromkeys(other for _, other in uses(step)) if other not in made]
         if waits:
             run.waits(f"for {' and '.join(waits)}")
             continue
@@ -70,6 +94,7 @@ def foresee_steps(run: DryRun, settings: PipelineSettings) -> None:
             made[name] = step.make(Chain(run, settings, made, ""))
         except NotThereError:
             continue  # the run has noted it; steps that read this one will wait
+    return made
 
 
 def _misfits(settings: PipelineSettings, name: str) -> Iterator[str]:
@@ -78,15 +103,22 @@ def _misfits(settings: PipelineSettings, name: str) -> Iterator[str]:
     above = dict(list(settings.steps.items())[: list(settings.steps).index(name)])
     if name == BASE:
         yield f"steps.{BASE}: this name means the pipeline's own model; give the step another"
-    for field, other in uses(step).items():
+    for field, other in named(step):
+        if other == BASE and field not in BASED:
+            yield f"steps.{name}.{field}={BASE!r}: that is the pipeline's own model; name a step that gives {step.reads[field]}"
+    for field, other in uses(step):
         wrong = _wrong_name(settings.steps, above, other, step.reads[field])
         if wrong:
             yield f"steps.{name}.{field}={other!r}: {wrong}"
         elif field in ("groups", "pseudo"):
             yield from _other_data(name, step, field, other, above[other])
+    if isinstance(step, TrainRerankerStep | ScoreStep | EvaluateStep):
+        yield from _reranker_misfits(settings, name, step)
     if isinstance(step, MergeStep):
         if step.model == BASE:
             yield f"steps.{name}.model={BASE!r}: only a step that trains leaves checkpoints; name one"
+        return
+    if isinstance(step, ScoreStep | CompareStep):
         return
     if step.embedder and step.model != BASE:
         yield f"steps.{name}.embedder: changes the base model, but this step uses that of {step.model!r}; drop it, or set model={BASE}"
@@ -95,6 +127,18 @@ def _misfits(settings: PipelineSettings, name: str) -> Iterator[str]:
     except SettingsError as problem:
         for line in str(problem).splitlines():
             yield f"steps.{name}.{line}"
+
+
+def _reranker_misfits(settings: PipelineSettings, name: str, step: TrainRerankerStep | ScoreStep | EvaluateStep) -> Iterator[str]:
+    if isinstance(step, EvaluateStep):
+        if not step.rerankers:
+            return
+        try:
+            step.rerank.require_scorings(len(step.rerankers))
+        except ValueError as problem:
+            yield f"steps.{name}: {problem}"
+    if settings.reranker is None:
+        yield f"steps.{name}: needs a reranker, and this pipeline has none; set reranker.name to the model that rerankers begin from"
 
 
 def _wrong_name(steps: Mapping[str, Step], above: Mapping[str, Step], other: str, wanted: str) -> str:

@@ -17,7 +17,7 @@ from ray_pipeline.data.dataset import RetrievalDataset, build_dataset
 from ray_pipeline.data.eedi import EEDI_TEMPLATE
 from ray_pipeline.data.generated import generate_dataset
 from ray_pipeline.data.misconceptions import GeneratorSpec
-from ray_pipeline.data.partition import fold_dataset, shuffle_dataset, split_dataset, tuning_dataset
+from ray_pipeline.data.partition import fold_dataset, shuffle_dataset, split_dataset, train_on_all, tuning_dataset
 from ray_pipeline.data.prepared import PreparedData, split_names, write_prepared
 from ray_pipeline.data.reasoning import join_reasoning
 from ray_pipeline.data.registry import read_dataset
@@ -59,6 +59,10 @@ class FoldSplit(Settings):
         return self
 
 
+class TrainSplit(Settings):
+    kind: Literal["train"] = identity("train", "every judged query trains, none is evaluated (a submission)")
+
+
 class Tuning(Settings):
     """Settings are chosen on the training side alone: what the split evaluates is taken out, a fold of the rest is evaluated."""
 
@@ -69,7 +73,7 @@ class Tuning(Settings):
 
 Reasoning = Literal["aside", "join"]
 REASONING_HELP = "join: every query together with its chain of thought (the stage qcot); refused where the data has none"
-Split = Annotated[GivenSplit | GroupSplit | ShuffledSplit | FoldSplit, Field(discriminator="kind")]
+Split = Annotated[GivenSplit | GroupSplit | ShuffledSplit | FoldSplit | TrainSplit, Field(discriminator="kind")]
 
 
 class FileData(Settings):
@@ -156,6 +160,8 @@ def _read(data: FileData) -> RetrievalDataset:
         return split_dataset(dataset, data.split.eval_share, data.split.seed, stratified=data.split.stratify)
     if isinstance(data.split, ShuffledSplit):
         return shuffle_dataset(dataset, data.split.eval_share, data.split.seed)
+    if isinstance(data.split, TrainSplit):
+        return train_on_all(dataset)
     if isinstance(data.split, FoldSplit):
         return fold_dataset(dataset, data.split.folds, data.split.fold, data.split.seed, stratified=data.split.stratify)
     return dataset

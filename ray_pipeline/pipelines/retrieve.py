@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from ray_pipeline.artifacts import Artifact
 from ray_pipeline.config import Settings, identity, section, source
 from ray_pipeline.data.prepared import PreparedData
 from ray_pipeline.errors import SettingsError
 from ray_pipeline.models.embedder_settings import EmbedderSettings
+from ray_pipeline.models.reranker_settings import RerankerSettings
 from ray_pipeline.pipelines.embed import embed_corpus, embed_queries
 from ray_pipeline.pipelines.prepare import Data, prepare
 from ray_pipeline.pipelines.search import Search, given_ranking, search_index, search_vectors, search_words
@@ -35,6 +36,12 @@ class RetrievalSettings(ChainSettings):
     ranking: str | None = source(None, "a ranking to use instead of searching: a ranking artifact, or a TREC run file")
 
 
+class PipelineChainSettings(ChainSettings):
+    """What the steps of a pipeline share."""
+
+    reranker: RerankerSettings | None = section(None, "the reranker that the pipeline's rerankers begin from")
+
+
 @dataclass(frozen=True)
 class Retrieved:
     """A ranking and what it was made from; `corpus` and `queries` are vectors, absent for a search by words."""
@@ -44,6 +51,12 @@ class Retrieved:
     ranking: Artifact
     corpus: Artifact | None = None
     queries: Artifact | None = None
+    first: Artifact | None = None  # the ranking that was reranked, where one was
+
+    @property
+    def searched(self) -> dict[str, Any]:
+        """How the ranking was searched for; nothing where it came from a run file."""
+        return dict((self.first or self.ranking).manifest["settings"].get("search", {}))
 
 
 def retrieve(run: Run, settings: RetrievalSettings, data: PreparedData | None = None, *, depth: int = 0) -> Retrieved:

@@ -17,19 +17,28 @@ from pydantic import Field
 from ray_pipeline.artifacts import Artifact
 from ray_pipeline.config import Settings, identity, layered, parse, section, source
 from ray_pipeline.data.prepared import Split
+from ray_pipeline.errors import SettingsError
+from ray_pipeline.models.reranker_settings import RerankerSettings
+from ray_pipeline.pipelines.compare import compare_evaluations
 from ray_pipeline.pipelines.evaluate import EvaluateSettings, evaluate
 from ray_pipeline.pipelines.merge import MergeSettings, merge_model
 from ray_pipeline.pipelines.mine import MiningSettings, mine_groups
 from ray_pipeline.pipelines.prepare import prepare
 from ray_pipeline.pipelines.pseudo_labels import DEPTH, UNLABELLED, label_unlabelled, require_unlabelled
-from ray_pipeline.pipelines.retrieve import ChainSettings, RetrievalSettings, Retrieved, retrieve
+from ray_pipeline.pipelines.rerank import RerankSettings, rerank
+from ray_pipeline.pipelines.retrieve import PipelineChainSettings, RetrievalSettings, Retrieved, retrieve
+from ray_pipeline.pipelines.score import score_groups
 from ray_pipeline.pipelines.stage import Run
 from ray_pipeline.pipelines.train_embedder import TrainingInputs, train_embedder, trained_model
+from ray_pipeline.pipelines.train_reranker import RerankerInputs, train_reranker, trained_reranker
 from ray_pipeline.retrieval.pseudo_labels import PseudoLabelSettings
-from ray_pipeline.tasks.embedder_run import RowSettings
+from ray_pipeline.retrieval.score import ScoreSettings
 from ray_pipeline.tasks.embedder_settings import EmbedderTraining
+from ray_pipeline.tasks.reranker_settings import RerankerTraining
+from ray_pipeline.tasks.rows import RowSettings
 
 BASE: Final = "base"  # the pipeline's own model, where a step could be named
+BASED: Final = ("model", "reranker", "rerankers")  # the fields that may name it
 
 
 @dataclass(frozen=True)
@@ -37,15 +46,22 @@ class Chain:
     """What a step has to work with: the run, the pipeline's settings, what earlier steps gave."""
 
     run: Run
-    settings: ChainSettings
+    settings: PipelineChainSettings
     made: Mapping[str, Artifact]
     command: str  # what the user ran
 
-    def own(self, step: ModelStep) -> ChainSettings:
+    def own(self, step: ModelStep) -> PipelineChainSettings:
         """The settings as this step has them: its data, and the model it uses."""
         given = changed(self.settings, step)
         model = given.model if step.model == BASE else trained_model(self.made[step.model], self.settings.model)
         return given.model_copy(update={"model": model})
+
+    def reranker(self, name: str) -> RerankerSettings:
+        """The pipeline's own reranker, or what a step has made of one."""
+        base = self.settings.reranker
+        if base is None:
+            raise SettingsError("this pipeline has no reranker; give one (reranker.name=..., or a group reranker=...)")
+        return base if name == BASE else trained_reranker(self.made[name], base)
 
     def retrieved(self, step: ModelStep, split: Split, k: int | None, depth: int = 0) -> tuple[Retrieved, RetrievalSettings]:
         """The ranking of a split's queries by the step's model, `k` deep where the step says so."""
@@ -122,17 +138,70 @@ class EvaluateStep(ModelStep):
     """Measure a model's retrieval."""
 
     gives: ClassVar[str] = "evaluation"
-    reads: ClassVar[Mapping[str, str]] = {"model": "model", "against": "evaluation"}
+    reads: ClassVar[Mapping[str, str]] = {"model": "model", "against": "evaluation", "rerankers": "reranker"}
 
     kind: Literal["evaluate"] = identity("evaluate", "measure retrieval")
     split: Split = identity("eval", "whose queries")
     k: int | None = identity(None, "documents to search for each query; null: as search.k", ge=1)
     evaluate: EvaluateSettings = section(EvaluateSettings(), "what is measured, and against what")
     against: str | None = source(None, "the evaluating step that this one is shown beside, with a paired interval")
+    rerankers: tuple[str, ...] = source((), "steps whose rerankers put the best candidates in order first; base: the pipeline's own")
+    rerank: RerankSettings = section(RerankSettings(), "how many candidates, and how several rerankers become one order")
 
     def make(self, chain: Chain) -> Artifact:
-        found, settings = chain.retrieved(self, self.split, self.k)
+        found, settings = chain.retrieved(self, self.split, self.k, self.rerank.depth if self.rerankers else 0)
+        if self.rerankers:
+            found = rerank(chain.run, found, [chain.reranker(name) for name in self.rerankers], self.rerank)
         return evaluate(chain.run, found, settings, self.evaluate, chain.command)
+
+
+class CompareStep(Settings):
+    """Put evaluations side by side, on a page of their own."""
+
+    gives: ClassVar[str] = "comparison"
+    reads: ClassVar[Mapping[str, str]] = {"evaluations": "evaluation"}
+
+    kind: Literal["compare"] = identity("compare", "put evaluations side by side")
+    evaluations: tuple[str, ...] = source(..., "the evaluating steps; each is compared with every one before it", min_length=2)
+
+    def make(self, chain: Chain) -> Artifact:
+        return compare_evaluations(chain.run, {name: chain.made[name] for name in self.evaluations})
+
+
+class TrainRerankerStep(ModelStep):
+    """Train a reranker; the model of `model` finds the candidates that it is evaluated on."""
+
+    gives: ClassVar[str] = "reranker"
+    reads: ClassVar[Mapping[str, str]] = {"model": "model", "groups": "groups", "reranker": "reranker"}
+
+    kind: Literal["train_reranker"] = identity("train_reranker", "train a reranker")
+    groups: str = source(..., "the step whose groups are its lists")
+    reranker: str = source(BASE, "base (the pipeline's own reranker), or the step whose reranker is trained on")
+    training: RerankerTraining = section(RerankerTraining(), "how")
+    rows: RowSettings = section(RowSettings(), "which rows are trained and evaluated on")
+
+    def make(self, chain: Chain) -> Artifact:
+        data, candidates = prepare(chain.run, chain.own(self).data), None
+        if self.training.train.evaluation is not None:
+            found, _ = chain.retrieved(self, self.rows.eval_split, None, self.training.candidates)
+            candidates = found.ranking
+        inputs = RerankerInputs(data, chain.made[self.groups], candidates)
+        return train_reranker(chain.run, inputs, chain.reranker(self.reranker), self.training, self.rows)
+
+
+class ScoreStep(Settings):
+    """Let a reranker score mined groups: a teacher's scores."""
+
+    gives: ClassVar[str] = "groups"
+    reads: ClassVar[Mapping[str, str]] = {"groups": "groups", "reranker": "reranker"}
+
+    kind: Literal["score"] = identity("score", "add a reranker's scores to groups")
+    groups: str = source(..., "the step whose groups are scored")
+    reranker: str = source(BASE, "base (the pipeline's own reranker), or the step whose reranker scores")
+    score: ScoreSettings = section(ScoreSettings(), "how pairs are cut into shards and batches")
+
+    def make(self, chain: Chain) -> Artifact:
+        return score_groups(chain.run, chain.made[self.groups], chain.reranker(self.reranker), self.score)
 
 
 class MergeStep(Settings):
@@ -149,18 +218,36 @@ class MergeStep(Settings):
         return merge_model(chain.run, chain.made[self.model], self.merge)
 
 
-Step = Annotated[TrainEmbedderStep | MineStep | PseudoLabelStep | EvaluateStep | MergeStep, Field(discriminator="kind")]
+class MergeRerankerStep(MergeStep):
+    """The same of a reranker's training."""
+
+    gives: ClassVar[str] = "reranker"
+    reads: ClassVar[Mapping[str, str]] = {"model": "reranker"}
+
+    kind: Literal["merge_reranker"] = identity("merge_reranker", "make a reranker of a kept checkpoint")  # type: ignore[assignment]
 
 
-def changed(settings: ChainSettings, step: ModelStep) -> ChainSettings:
+Step = Annotated[
+    TrainEmbedderStep | MineStep | PseudoLabelStep | EvaluateStep | CompareStep | TrainRerankerStep | ScoreStep | MergeStep | MergeRerankerStep,
+    Field(discriminator="kind"),
+]
+
+
+def changed(settings: PipelineChainSettings, step: ModelStep) -> PipelineChainSettings:
     """The settings with what the step says of its data and of the base model."""
     if not step.data and not step.embedder:
         return settings
-    values = {name: getattr(settings, name).model_dump(mode="json") for name in ChainSettings.model_fields}
-    return parse(ChainSettings, layered(values, {"data": step.data, "model": step.embedder}))
+    own = {name: getattr(settings, name) for name in PipelineChainSettings.model_fields}
+    values = {name: value.model_dump(mode="json") for name, value in own.items() if value is not None}
+    return parse(PipelineChainSettings, layered(values, {"data": step.data, "model": step.embedder}))
 
 
-def uses(step: ModelStep | MergeStep) -> dict[str, str]:
-    """The steps that this one reads: the field, the name. The base model is none."""
-    given = {name: getattr(step, name) for name in step.reads}
-    return {name: value for name, value in given.items() if value is not None and value != BASE}
+def named(step: Step) -> list[tuple[str, str]]:
+    """The names that this step reads: the field, the name."""
+    given = [(name, getattr(step, name)) for name in step.reads]
+    return [(name, one) for name, value in given for one in (value if isinstance(value, tuple) else (value,)) if one is not None]
+
+
+def uses(step: Step) -> list[tuple[str, str]]:
+    """The steps that this one reads: the field, the name. The base models are none."""
+    return [(name, one) for name, one in named(step) if one != BASE]

@@ -1,7 +1,6 @@
 """Stage `model`: an embedder trained on a data set's rows, exported so that anything can load it.
 
-Ray Train's workers each run an `EmbedderRun`. What is expensive to lose lies in checkpoints under the attempt; what the stage
-publishes is
+Ray Train's workers each run an `EmbedderRun` (`on_workers.py`). What the stage publishes is
 
     model/...            the model as a folder that sentence-transformers and transformers load
     adapter/...          its adapter in peft's layout, where one was trained
@@ -12,26 +11,22 @@ publishes is
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-import torch
 
-from ray_pipeline.artifacts import Artifact, Attempt, File, Input
+from ray_pipeline.artifacts import Artifact, Input
 from ray_pipeline.data.columns import rows_of
 from ray_pipeline.data.prepared import PreparedData
 from ray_pipeline.errors import DataError
 from ray_pipeline.models.embedder_settings import EmbedderSettings
 from ray_pipeline.models.source import locate
-from ray_pipeline.pipelines.stage import Outcome, Run, Stage
-from ray_pipeline.placement.trainer import Worker, run_together
-from ray_pipeline.tasks.embedder_run import EmbedderRun, RowSettings
+from ray_pipeline.pipelines.on_workers import train_on_workers
+from ray_pipeline.pipelines.stage import Run, Stage
+from ray_pipeline.tasks.embedder_run import EmbedderRun
 from ray_pipeline.tasks.embedder_settings import EmbedderTraining
-from ray_pipeline.training.checkpoint import Checkpoints
-from ray_pipeline.training.distributed import Group
-from ray_pipeline.training.trackers import check_trackers
+from ray_pipeline.tasks.rows import RowSettings
+from ray_pipeline.tasks.run import RunPlace
 
 ALGORITHM = 3
 
@@ -84,30 +79,11 @@ def train_embedder(run: Run, inputs: TrainingInputs, model: EmbedderSettings, tr
     """The trained model's artifact; a killed run goes on from its newest checkpoint."""
     stage = Stage("model", ALGORITHM, {"model": model, "training": training, "rows": rows}, training_reads(inputs, model, training))
 
-    def build(attempt: Attempt, finished: Mapping[int, Mapping[str, Any]]) -> Outcome:
+    def at(place: RunPlace) -> EmbedderRun:
         inputs.require_apart(rows)
-        check_trackers(training.train.logging.trackers)
-        work = _OnWorker(EmbedderRun(model, training, rows, inputs.uris(), attempt.location.uri, attempt.prefix, stage.fingerprint(), run.force))
-        spread = training.train.distributed
-        answer = run_together(work, spread.workers, run.cluster, least=spread.min_workers)
-        for entry in answer["files"]:
-            attempt.adopt(entry["name"], File(**entry["file"]))
-        return Outcome(answer["rows"], answer["metrics"])
+        return EmbedderRun(model, training, rows, inputs.uris(), place)
 
-    artifact = run.ensure(stage, build)
-    Checkpoints(artifact.location, "").cut_to_weights()  # not before it is published: until then a killed run goes on from them
-    return artifact
-
-
-@dataclass(frozen=True)
-class _OnWorker:
-    """The training as one of Ray Train's workers runs it."""
-
-    training: EmbedderRun
-
-    def __call__(self, worker: Worker) -> None:
-        group = Group(worker.rank, worker.world, torch.device(worker.device))
-        worker.answer(self.training(group, worker.say, worker.report))
+    return train_on_workers(run, stage, training.train, at)
 
 
 def trained_model(model: Artifact, base: EmbedderSettings) -> EmbedderSettings:

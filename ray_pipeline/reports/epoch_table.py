@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ray_pipeline.artifacts import Artifact
 from ray_pipeline.external_scores import external_scores
-from ray_pipeline.training.history import evaluation_table
+from ray_pipeline.training.history import evaluations_of
 
 
 def epoch_table(trained: Artifact) -> str:
@@ -15,5 +15,4 @@ def epoch_table(trained: Artifact) -> str:
         for row in rows:
             if row["step"] == metrics["chosen_step"] if score.epoch is None else row["epoch"] == score.epoch:
                 row["external"] = score.value
-    evaluation = trained.manifest["settings"]["training"]["train"]["evaluation"] or {"metric": "map@25", "greater_is_better": True}
-    return evaluation_table(rows, evaluation["metric"], greater_is_better=evaluation["greater_is_better"]).markdown()
+    return evaluations_of(trained.manifest["settings"]["training"], rows).markdown()

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from ray_pipeline.artifacts import Artifact, parquet_bytes, read_parquet, write_shard
@@ -122,10 +123,13 @@ def ranking_of(artifact: Artifact) -> Ranking:
 
 def teacher_scores(artifact: Artifact, width: int) -> NDArray[np.float32] | None:
     """The teacher's scores beside a ranking's, NaN where it gave none; None where no teacher scored it."""
-    column = artifact.table("ranking/").column("teacher_scores")
-    if column.null_count == len(column):
-        return None
-    rows = [[] if row is None else row for row in column.to_pylist()]
+    table = artifact.table("ranking/")
+    return None if table.column("teacher_scores").null_count == table.num_rows else teacher_scores_of(table, width)
+
+
+def teacher_scores_of(ranking: pa.Table, width: int) -> NDArray[np.float32]:
+    """The first `width` of each query's teacher scores, NaN where there is none."""
+    rows = [[] if row is None else row[:width] for row in ranking.column("teacher_scores").to_pylist()]
     return np.array([[*(np.nan if score is None else score for score in row), *[np.nan] * (width - len(row))] for row in rows], dtype=np.float32)
 
 

@@ -23,9 +23,10 @@ from ray_pipeline.models.parameters import parameter_kinds
 from ray_pipeline.objectives.batch_facts import BatchFacts
 from ray_pipeline.objectives.contrastive import contrastive_backward, initial_log_temperature
 from ray_pipeline.objectives.gradcache import cached_backward
-from ray_pipeline.objectives.gradcache_chunks import ChunkPlan, plan_chunks
+from ray_pipeline.objectives.gradcache_chunks import plan_chunks
 from ray_pipeline.tasks.embedder_batches import EmbedderBatch
 from ray_pipeline.tasks.embedder_settings import EmbedderTraining
+from ray_pipeline.tasks.micro_batches import agreed
 from ray_pipeline.text.batches import pad
 from ray_pipeline.text.tokens import Tokens
 from ray_pipeline.training.distributed import Group, without_sync
@@ -67,7 +68,7 @@ class EmbedderTask:
         tokens = batch.tokens["model"]
         micro = self.settings.micro
         plan = plan_chunks(tokens.lengths, micro.token_budget, micro.max_rows)
-        kept, passes = self._agreed(plan)
+        kept, passes = agreed(plan, micro, self.settings.train.distributed, self.group)
         place = torch.from_numpy(plan.place).to(self.group.device)
 
         def embed(chunk: int) -> Tensor:
@@ -80,13 +81,6 @@ class EmbedderTask:
             len(plan), embed, loss, device=self.group.device, kept=kept, passes=passes, sync=sync, no_sync=lambda: without_sync(self._wrapped)
         )
         return {**sums, "tokens": float(len(tokens.ids))}
-
-    def _agreed(self, plan: ChunkPlan) -> tuple[int, int | None]:
-        """How many graphs all ranks keep, and how many passes all of them make (FSDP gathers weights in each)."""
-        kept = -self.group.largest(-plan.graphs_within(self.settings.micro.keep_tokens))
-        if self.settings.train.distributed.strategy == "ddp":
-            return kept, None
-        return kept, self.group.largest(len(plan))
 
     def _embed(self, tokens: Tokens, rows: NDArray[np.int64]) -> Tensor:
         ids, mask = pad(tokens.ids, tokens.offsets, rows, self.model.text_input.encoder.pad_id)

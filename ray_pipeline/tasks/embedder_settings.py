@@ -11,15 +11,8 @@ from ray_pipeline.data.training_batches import BatchRules
 from ray_pipeline.models.adaptation import Adaptation, FullTuning
 from ray_pipeline.models.embedder_settings import EmbedderSettings
 from ray_pipeline.objectives.contrastive_settings import ContrastiveSettings
+from ray_pipeline.tasks.micro_batches import MicroBatchSettings
 from ray_pipeline.training.settings import TrainSettings
-
-
-class MicroBatchSettings(Settings):
-    """What of a batch goes through the model at a time: memory and speed, and the last bits of the gradients."""
-
-    token_budget: int = identity(4096, "padded tokens of one micro batch at most", ge=16)
-    max_rows: int = identity(256, "texts of one micro batch at most", ge=1)
-    keep_tokens: int = identity(16384, "padded tokens whose graphs may stay in memory, so that they need no second pass; 0: none", ge=0)
 
 
 class EmbedderTraining(Settings):

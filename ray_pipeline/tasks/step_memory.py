@@ -1,33 +1,36 @@
-"""What a step of an embedder's training will need, said before the first one, and the token budget that fits."""
+"""What a step of a training will need, said before the first one, and the token budget that fits."""
 
 from __future__ import annotations
 
 from ray_pipeline.models.embedder import Embedder
+from ray_pipeline.models.reranker import Reranker
 from ray_pipeline.tasks.embedder_settings import EmbedderTraining
+from ray_pipeline.tasks.reranker_settings import RerankerTraining
 from ray_pipeline.training.distributed import Group
 from ray_pipeline.training.free_memory import free_bytes
 from ray_pipeline.training.memory import ModelShape, estimate, suggest_token_budget, token_bytes
 
 
-def memory_advice(embedder: Embedder, training: EmbedderTraining, group: Group) -> str:
+def embedder_memory(embedder: Embedder, training: EmbedderTraining, group: Group) -> str:
     """One line; a step that could not even hold one text is refused."""
+    batch = training.train.batch_size
+    documents = batch * (1 + training.batches.negatives_per_query)
+    chunk_rows = min(training.objective.chunk_rows, batch)
+    loss = {"rows": batch + documents, "dim": embedder.output_dim, "chunk_rows": chunk_rows, "documents": documents}
+    return _advice(embedder, embedder.text_input.encoder.max_length, training, group, loss)
+
+
+def reranker_memory(reranker: Reranker, training: RerankerTraining, group: Group) -> str:
+    """The same; a pair's loss is one number, which is nothing beside the pair."""
+    return _advice(reranker, reranker.pair_input.encoder.max_length, training, group, {})
+
+
+def _advice(model: Embedder | Reranker, length: int, training: EmbedderTraining | RerankerTraining, group: Group, loss: dict[str, int]) -> str:
     settings, micro = training.train, training.micro
-    shape = ModelShape.of(embedder.backbone, group.device)
+    shape = ModelShape.of(model.backbone, group.device)
     bf16, checkpointing = settings.precision == "bf16", settings.gradient_checkpointing
-    length = embedder.text_input.encoder.max_length
-    documents = settings.batch_size * (1 + training.batches.negatives_per_query)
-    expected = estimate(
-        embedder,
-        shape,
-        tokens=max(micro.token_budget, micro.keep_tokens),
-        length=length,
-        bf16=bf16,
-        checkpointing=checkpointing,
-        rows=settings.batch_size + documents,
-        dim=embedder.output_dim,
-        chunk_rows=min(training.objective.chunk_rows, settings.batch_size),
-        documents=documents,
-    )
+    tokens = max(micro.token_budget, micro.keep_tokens)
+    expected = estimate(model, shape, tokens=tokens, length=length, bf16=bf16, checkpointing=checkpointing, **loss)
     # ranks on one machine share its memory; each GPU has its own
     free = free_bytes(group.device) // (group.world if group.device.type == "cpu" else 1)
     budget = suggest_token_budget(free, expected.fixed_growth, token_bytes(shape, length, bf16=bf16, checkpointing=checkpointing), length)

@@ -95,6 +95,12 @@ def evaluation_table(
     )
 
 
+def evaluations_of(training: Row, evaluations: Sequence[Row]) -> EvaluationTable:
+    """The table of a training's evaluations; its settings, as its manifest holds them, say which metric decides."""
+    evaluation = training["train"]["evaluation"] or {"metric": "map@25", "greater_is_better": True}
+    return evaluation_table(evaluations, evaluation["metric"], greater_is_better=evaluation["greater_is_better"])
+
+
 def _written(value: Any) -> Any:
     if not isinstance(value, float) or math.isfinite(value):
         return value

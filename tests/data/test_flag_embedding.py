@@ -27,8 +27,8 @@ def test_rows_become_groups_and_lines_again(tmp_path: Path) -> None:
     assert first == {
         "query_id": None,
         "query": "q",
-        "positives": [{"id": content_id("t", "a"), "text": "a", "score": 0.5}],
-        "negatives": [{"id": "B", "text": "b", "score": 0.0}, {"id": "3", "text": "c", "score": None}],
+        "positives": [{"id": content_id("t", "a"), "text": "a", "score": None, "teacher_score": 0.5}],
+        "negatives": [{"id": "B", "text": "b", "score": None, "teacher_score": 0.0}, {"id": "3", "text": "c", "score": None, "teacher_score": None}],
         "prompt": "p",
     }
     assert [item["text"] for item in second["positives"]] == ["single"] and second["negatives"] == []

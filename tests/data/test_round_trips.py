@@ -73,7 +73,7 @@ def test_data_sets(dataset: RetrievalDataset, write: Callable[..., None], read: 
 
 def scored(draw: st.DrawFn, with_scores: bool) -> list[dict[str, Any]]:
     score = st.floats(width=32, allow_nan=False, allow_infinity=False) if with_scores else st.none()
-    return [{"id": draw(IDS), "text": draw(TEXTS), "score": draw(score)} for _ in range(draw(st.integers(0, 4)))]
+    return [{"id": draw(IDS), "text": draw(TEXTS), "score": None, "teacher_score": draw(score)} for _ in range(draw(st.integers(0, 4)))]
 
 
 @st.composite
@@ -107,7 +107,7 @@ def test_flag_embedding_rows(groups: pa.Table) -> None:
 @given(rows=st.lists(st.tuples(TEXTS, TEXTS, st.lists(TEXTS, min_size=2, max_size=2)), min_size=1, max_size=5))
 def test_tuples(name: str, rows: list[tuple[str, str, list[str]]]) -> None:
     def item(text: str) -> dict[str, Any]:
-        return {"id": content_id("t", text), "text": text, "score": None}
+        return {"id": content_id("t", text), "text": text, "score": None, "teacher_score": None}
 
     groups = pa.Table.from_pylist(
         [{"query": query, "positives": [item(positive)], "negatives": [item(text) for text in texts]} for query, positive, texts in rows], GROUPS

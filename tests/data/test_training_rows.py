@@ -19,7 +19,7 @@ NAN = float("nan")
 
 
 def doc(name: str, score: float | None = None) -> dict[str, Any]:
-    return {"id": name, "text": f"text of {name}", "score": score}
+    return {"id": name, "text": f"text of {name}", "teacher_score": score}
 
 
 def row(
@@ -111,8 +111,8 @@ def test_equals_dictionaries(rows: list[tuple[int, set[int], set[int]]], chunk: 
         ((ROWS[0], row("e", "E?", [], [doc("n")])), r"query 'e' has no positive \(1 of 2"),
         ((row("a", "A?", [doc("p")], [doc("n"), doc("p")]),), "document 'p' is both a positive and a negative of query 'a'"),
         ((row("a", "A?", [doc("p")], []), row("a", "A?", [doc("q")], [doc("p")])), "document 'p' is both a positive and a negative of query 'a'"),
-        ((ROWS[0], row("e", "E?", [{"id": "p", "text": "another", "score": None}], [])), "document 'p' has two texts"),
-        ((ROWS[0], row("e", "E?", [doc("x")], [{"id": "p", "text": "another", "score": None}])), "document 'p' has two texts"),
+        ((ROWS[0], row("e", "E?", [{"id": "p", "text": "another", "teacher_score": None}], [])), "document 'p' has two texts"),
+        ((ROWS[0], row("e", "E?", [doc("x")], [{"id": "p", "text": "another", "teacher_score": None}])), "document 'p' has two texts"),
         ((ROWS[0], row("a", "another?", [doc("p")], [])), "query 'a' has two texts"),
         ((ROWS[0], row("a", "A?", [doc("p")], [], "find")), "query 'a' has two prompts"),
     ],

@@ -24,7 +24,7 @@ def texts(groups: pa.Table) -> list[tuple[str, list[str], list[str]]]:
 
 def made_groups(*rows: tuple[str, list[str], list[str]]) -> pa.Table:
     def items(names: list[str]) -> list[dict[str, Any]]:
-        return [{"id": name.upper(), "text": name, "score": None} for name in names]
+        return [{"id": name.upper(), "text": name, "score": None, "teacher_score": None} for name in names]
 
     return pa.Table.from_pylist([{"query": query, "positives": items(good), "negatives": items(bad)} for query, good, bad in rows], GROUPS)
 

@@ -24,9 +24,12 @@ from jobs.merge import MergeJob
 from jobs.mine import MineJob
 from jobs.pipeline import PipelineJob, pipeline
 from jobs.pseudo_label import PseudoLabelJob
+from jobs.rerank import RerankJob
+from jobs.score import ScoreJob
 from jobs.search import SearchJob, search
 from jobs.sweep_trainings import SweepTrainEmbedder
 from jobs.train_embedder import TrainEmbedderJob
+from jobs.train_reranker import TrainRerankerJob
 from ray_pipeline.artifacts import Workspace, load
 from ray_pipeline.config import describe, parse
 from ray_pipeline.errors import PipelineError, SettingsError
@@ -35,7 +38,8 @@ from ray_pipeline.run_records import Stopped
 ROOT = Path(__file__).parents[2]
 RETRIEVING = {"embed": EmbedJob, "search": SearchJob, "mine": MineJob, "evaluate": EvaluateJob, "pipeline": PipelineJob}
 COMPUTING = {**RETRIEVING, "pseudo_label": PseudoLabelJob, "train_embedder": TrainEmbedderJob}
-ALL = {**COMPUTING, "merge": MergeJob, "sweep": SweepTrainEmbedder}
+RERANKING = {"score": ScoreJob, "rerank": RerankJob, "train_reranker": TrainRerankerJob}
+ALL = {**COMPUTING, **RERANKING, "merge": MergeJob, "sweep": SweepTrainEmbedder}
 WORDS = ("search.method=bm25", "data.rows=300", "search.k=100")  # a job that needs no model and no Ray
 
 
@@ -60,7 +64,7 @@ def test_help_shows_every_setting_with_its_default_and_meaning(job: str) -> None
 
 def test_help_of_the_pipeline_shows_the_settings_of_every_kind_of_step() -> None:
     text = help_text("pipeline", PipelineJob)
-    assert "train_embedder|mine|pseudo_labels|evaluate|merge" in text
+    assert "train_embedder|mine|pseudo_labels|evaluate|compare|train_reranker|score|merge|merge_reranker" in text
     assert "  steps.<name>.training.train.epochs=1.0\n      passes over the data" in text
     assert "  --dry-run\n" in text
 
@@ -80,6 +84,7 @@ def test_every_choice_of_every_group_is_valid() -> None:
         for name in names:
             text = (CONFIGS / group / f"{name}.yaml").read_text()
             given = [f"{group}={name}", *(["model.name=somewhere"] if group in ("model", "experiment") else [])]
+            given += ["reranker.name=somewhere"] if group == "reranker" or "override /reranker" in text or "eedi_icl" in text else []
             try:
                 parse(PipelineJob, settings_from("pipeline", given))
             except SettingsError as problem:
@@ -87,23 +92,28 @@ def test_every_choice_of_every_group_is_valid() -> None:
                 assert (group == "data" and "path: ???" in text) or "/data: " in text or "theorem" in name or "bge" in name
                 parse(PipelineJob, settings_from("pipeline", [*given, "data.path=somewhere"]))
     assert {path.stem for path in CONFIGS.glob("*.yaml")} >= set(ALL)
-    assert set(groups) == {"model", "data", "method", "cluster", "experiment"}
+    assert set(groups) == {"model", "reranker", "data", "method", "cluster", "experiment"}
 
 
 def test_an_experiment_is_for_every_job_that_has_its_data_and_model() -> None:
     for job, kind in COMPUTING.items():
-        found = settings_from(job, ["experiment=demo"])
+        found = settings_from(job, ["experiment=hard_negatives"])
         assert ("steps" in found) == (job == "pipeline")
         assert parse(kind, found).data.rows == 3000  # type: ignore[attr-defined]
+    for job, kind in {**COMPUTING, **RERANKING}.items():
+        needed = ["reranker.name=somewhere"] if job in RERANKING else []
+        found = settings_from(job, ["experiment=iterated_minilm", *needed, *(["groups=somewhere"] if job == "train_reranker" else [])])
+        assert parse(kind, found).data.rows == 1600  # type: ignore[attr-defined]
+        assert ("reranker" in found) == (job in (*RERANKING, "pipeline"))
     with pytest.raises(SettingsError, match="steps: no such setting"):
-        parse(EmbedJob, settings_from("embed", ["experiment=demo", "steps.before.k=3"]))
+        parse(EmbedJob, settings_from("embed", ["experiment=hard_negatives", "steps.before.k=3"]))
     assert "exclude_self" not in str(settings_from("embed", ["data=statements", "data.path=x"]))  # the search is not this job's
 
 
 def test_a_group_is_one_only_for_jobs_that_have_it() -> None:
     assert settings_from("merge", ["model=outputs/model/abc"])["model"] == "outputs/model/abc"
-    with pytest.raises(SettingsError, match="no such file in configs/experiment; did you mean 'smoke/demo'"):
-        settings_from("pipeline", ["experiment=smoke/dmo"])
+    with pytest.raises(SettingsError, match="no such file in configs/experiment; did you mean 'smoke/iterated_minilm'"):
+        settings_from("pipeline", ["experiment=smoke/iterated_minlm"])
 
 
 @pytest.mark.parametrize(
@@ -121,8 +131,11 @@ def test_a_group_is_one_only_for_jobs_that_have_it() -> None:
         (["steps.mine.mining.range=[9,2]"], "steps.mine.mining: range=(9, 2) needs 0 <= lo < hi"),
         (["steps.evaluate.evaluate.ks=[]"], "steps.evaluate.evaluate.ks: []: give at least one k"),
         (["steps.mien.k=5"], "steps.mien.kind: required, but not given; it says which of the choices is meant. Was 'mine' meant?"),
-        (["experiment=demo", "steps.train.training.train.epocs=2"], "steps.train.training.train.epocs: no such setting; did you mean 'epochs'?"),
-        (["experiment=demo", "steps.after.model=trian"], "steps.after.model='trian': there is no such step; did you mean 'train'?"),
+        (
+            ["experiment=hard_negatives", "steps.train.training.train.epocs=2"],
+            "steps.train.training.train.epocs: no such setting; did you mean 'epochs'?",
+        ),
+        (["experiment=hard_negatives", "steps.after.model=trian"], "steps.after.model='trian': there is no such step; did you mean 'train'?"),
         (["experiment=null"], "steps: required, but not given"),
         (["log=loud"], "log: Input should be 'debug', 'info' or 'warning'"),
         (["model=nope"], "model=nope: no such file in configs/model; there are bge_en_icl, e5_base, minilm,"),

@@ -16,18 +16,24 @@ from ray_pipeline.artifacts import Artifact, load
 from ray_pipeline.config import parse
 from ray_pipeline.models.adapters import count_parameters
 from ray_pipeline.pipelines.plan import PipelineSettings
-from ray_pipeline.pipelines.steps import TrainEmbedderStep
+from ray_pipeline.pipelines.steps import MineStep, TrainEmbedderStep, TrainRerankerStep
+from ray_pipeline.tasks.reranker_settings import RerankerTraining
+from ray_pipeline.text.pair_prompts import FlagPrompt
 
 SMOKE = sorted(path.stem for path in (CONFIGS / "experiment" / "smoke").glob("*.yaml"))
-NEEDED = ("bge_qcot_high", "bge_qcot_low", "bge_semi", "bge_hard", "theorem_big_run", "eedi_minilm", "staged_embedder", "demo")
+OWN_DATA = ("staged_embedder", "hard_negatives", "iterated_minilm")  # generated: no path is needed
+NEEDED = ("bge_qcot_high", "bge_qcot_low", "bge_semi", "bge_hard", "theorem_big_run", "eedi_minilm", "eedi_icl", *OWN_DATA)
+RERANKED = ("eedi_icl", "iterated_minilm")
 
 
 def composed(experiment: str) -> dict[str, Any]:
     """The settings, with what a user must give filled in."""
     held = (CONFIGS / "experiment" / f"{experiment}.yaml").read_text()
     files = "smoke" not in experiment or "override /data" not in held
-    needs_path = files and not experiment.endswith(("staged_embedder", "demo"))
-    return settings_from("pipeline", [f"experiment={experiment}", "model.name=given", *(["data.path=given"] if needs_path else [])])
+    given = ["model.name=given"]
+    given += ["data.path=given"] if files and not experiment.endswith(OWN_DATA) else []
+    given += ["reranker.name=given"] if experiment.endswith(RERANKED) else []
+    return settings_from("pipeline", [f"experiment={experiment}", *given])
 
 
 def flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
@@ -54,8 +60,11 @@ def test_a_smoke_variant_differs_from_its_recipe_only_in_what_it_names(recipe: s
     named = set(flat(given))
     differing = {key for key in full | smoke if full.get(key) != smoke.get(key)}
     assert {key for key in differing if key not in named and key.split(".")[0] not in groups} == set()
-    assert any(key.startswith("steps.") and key.endswith("max_steps") for key in differing)
-    assert all(set(step["training"]) == {"train"} for step in given["steps"].values() if "training" in step)  # objective, adapters: the recipe's own
+    assert any(key.startswith(("steps.", "iterations.")) and key.endswith("max_steps") for key in differing)
+    blocks = [given.get("steps", {}), *given.get("iterations", {}).values()]
+    trainings = [step["training"] for block in blocks for step in block.values() if "training" in step]
+    assert trainings
+    assert all(set(training) == {"train"} for training in trainings)  # objective, adapters: the recipe's own
 
 
 def train_step(recipe: str, name: str) -> TrainEmbedderStep:
@@ -125,12 +134,12 @@ def test_theorem_big_run_trains_as_many_parameters_as_its_document_says(tmp_path
 @pytest.fixture(scope="module")
 def tiny_decoder(tmp_path_factory: pytest.TempPathFactory, tiny_model: Path) -> Path:
     """A decoder of 2 layers and 32 dimensions with the tiny model's tokenizer; room for the BGE prompt."""
-    from transformers import Qwen3Config, Qwen3Model
+    from transformers import Qwen3Config, Qwen3ForCausalLM
 
     folder = tmp_path_factory.mktemp("tiny_decoder")
     torch.manual_seed(0)
     shape = {"hidden_size": 64, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4, "num_key_value_heads": 2, "head_dim": 16}
-    Qwen3Model(Qwen3Config(vocab_size=128, max_position_embeddings=1024, pad_token_id=0, **shape)).save_pretrained(folder)
+    Qwen3ForCausalLM(Qwen3Config(vocab_size=128, max_position_embeddings=1024, pad_token_id=0, **shape)).save_pretrained(folder)
     for name in ("tokenizer.json", "tokenizer_config.json"):
         (folder / name).write_bytes((tiny_model / name).read_bytes())
     return folder
@@ -219,11 +228,63 @@ def test_staged_embedder(tiny_model: Path, workspace: Path, capsys: pytest.Captu
     assert out.count("(best)") == 3
 
 
-def test_demo(tiny_model: Path, workspace: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    ran("demo", workspace, f"model.name={tiny_model}")
+def test_hard_negatives(tiny_model: Path, workspace: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    ran("hard_negatives", workspace, f"model.name={tiny_model}")
     assert "| measure | before | after |" in capsys.readouterr().out
-    ran("demo", workspace, f"model.name={tiny_model}")
+
+
+def test_iterated_minilm(tiny_model: Path, workspace: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    given = f"model.name={tiny_model}", f"reranker.name={tiny_model}"
+    found = ran("iterated_minilm", workspace, *given)
+    out = capsys.readouterr().out
+    assert "| measure | iter0_before | iter0_retrieved | iter0_reranked | iter1_retrieved | iter1_reranked |" in out
+    (page,) = found["comparison"]
+    assert out.rstrip().endswith(f"report: {page.file('report.md').uri}")
+    taught = [one.manifest["inputs"]["groups"]["uri"] for one in (found["model"][1], found["reranker"][1])]
+    assert [load(one).metrics["reranker"] for one in taught] == [found["reranker"][0].location.uri] * 2
+    reports = [one.file("report.md").read().decode() for one in found["evaluation"]]
+    assert [("before reranking" in one) for one in reports] == [False, False, True, False, True]
+    ran("iterated_minilm", workspace, *given)
     assert "\n0 of " in capsys.readouterr().out  # the second time nothing is left to do
+
+
+def test_eedi_icl(tiny_decoder: Path, workspace: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    found = ran("eedi_icl", workspace, f"model.name={tiny_decoder}", f"reranker.name={tiny_decoder}")
+    assert [len(found[stage]) for stage in ("model", "groups", "reranker")] == [2, 6, 4]  # two of each reranker: as trained, and merged
+    assert [one.metrics["parameters"]["trained"].keys() for one in found["model"]] == [{"lora_a", "lora_b"}] * 2
+    assert "reranked against retrieved, map@25: " in capsys.readouterr().out
+
+
+def test_eedi_icl_has_the_values_of_its_log() -> None:
+    steps = parse(PipelineJob, composed("eedi_icl")).steps
+    mined = {name: step.mining for name, step in steps.items() if isinstance(step, MineStep)}
+    assert {name: (one.range, one.negatives) for name, one in mined.items()} == {
+        **{f"iter{number}_mine": ((2, 200), 15) for number in range(2)},
+        **{f"iter{number}_mine_for_reranker": ((2, 100), 15) for number in range(2)},
+    }
+    assert steps["iter0_mine"].embedder == {"name": "BAAI/bge-en-icl"}  # type: ignore[union-attr]
+    trained = {name: step.training for name, step in steps.items() if isinstance(step, TrainEmbedderStep | TrainRerankerStep)}
+    shape = {
+        name: (one.train.epochs, one.train.batch_size, one.train.optimizer.lr, one.objective.distill_weight > 0) for name, one in trained.items()
+    }
+    assert shape == {
+        "iter0_embedder": (3, 16, 1e-4, False),
+        "iter0_reranker": (4, 32, 2e-4, False),
+        "iter1_embedder": (4, 16, 1e-4, True),
+        "iter1_reranker": (4, 32, 2e-4, True),
+    }
+    smoothing = [one.objective.label_smoothing for one in trained.values() if isinstance(one, RerankerTraining)]
+    assert smoothing == [0, 0.2]
+    assert steps["iter1_scored"].reranker == "iter0_merged"  # type: ignore[union-attr]
+    reranker = parse(PipelineJob, settings_from("pipeline", ["experiment=eedi_icl", "data.path=given"])).reranker
+    assert reranker is not None and isinstance(reranker.prompt, FlagPrompt)
+    assert (reranker.name, reranker.max_length, reranker.prompt.query_prefix, reranker.prompt.passage_prefix) == (
+        "Qwen/Qwen2.5-14B-Instruct",
+        512,
+        "A: ",
+        "B: ",
+    )
+    assert reranker.prompt.question.startswith("Given a query A and a passage B, determine whether the passage B explains the mathematical")
 
 
 def test_a_recipe_is_a_pipeline_of_the_library() -> None:

@@ -83,7 +83,7 @@ def submit(head: Head, *job: str) -> subprocess.CompletedProcess[str]:
 def test_a_submitted_job_makes_the_artifact_that_a_local_run_makes(
     head: Head, tmp_path: Path, tiny_model: Path, ray_session: ClusterSettings
 ) -> None:
-    words = ["experiment=demo", "data.rows=300", f"model.name={tiny_model}", "model.max_length=48", "embed.shard_rows=256"]
+    words = ["experiment=hard_negatives", "data.rows=300", f"model.name={tiny_model}", "model.max_length=48", "embed.shard_rows=256"]
     ran = submit(head, "jobs.embed", *words, f"workspace={tmp_path / 'submitted'}", "cluster.cpus_per_worker=0.5")
     said = ran.stdout + ran.stderr
     assert ran.returncode == 0, said

@@ -235,11 +235,12 @@ def test_without_an_experiment_or_a_training_step_it_sweeps_the_job_itself() -> 
             "no setting 'train.optimiser.lr'; did you mean 'train.optimizer.lr'?",
         ),
         (
-            ["experiment=demo", "sweep.space.groups={kind: choice, values: [a]}"],
+            ["experiment=hard_negatives", "sweep.space.groups={kind: choice, values: [a]}"],
             "groups is given by the pipeline, so that step train cannot vary it",
         ),
-        (["experiment=demo", "train.epocs=2"], "train.epocs: no such setting; did you mean 'epochs'?"),
-        (["experiment=demo", "steps.train.training.train.epocs=2"], "train.epocs: no such setting; did you mean 'epochs'?"),
+        (["experiment=iterated_minilm"], "its trainings stand in iterations, where a sweep cannot change one of them"),
+        (["experiment=hard_negatives", "train.epocs=2"], "train.epocs: no such setting; did you mean 'epochs'?"),
+        (["experiment=hard_negatives", "steps.train.training.train.epocs=2"], "train.epocs: no such setting; did you mean 'epochs'?"),
         (["sweep=learning_ratse"], "did you mean 'learning_rates'?"),
         (["sweep.job=train_embeder"], "sweep.job=train_embeder: no such job to sweep; there are train_embedder"),
         (["sweep.search.kind=optna"], "did you mean 'optuna'?"),
@@ -269,7 +270,7 @@ def test_rates_of_what_is_not_trained_are_left_out(tiny_model: Path) -> None:
 
 
 def test_a_dry_run_says_what_waits_for_what(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run_sweep(["experiment=demo", f"workspace={tmp_path / 'w'}", "--dry-run"]) == 0
+    assert run_sweep(["experiment=hard_negatives", f"workspace={tmp_path / 'w'}", "--dry-run"]) == 0
     told = capsys.readouterr().out
     assert "to do  data" in told
     assert "there is something to do" in told

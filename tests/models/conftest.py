@@ -14,7 +14,7 @@ from tokenizers import Tokenizer, models, pre_tokenizers, processors
 WORDS = ["a", "cat", "dog", "sat", "on", "the", "mat", "and", "ran", "far", "query", ":", "."]
 
 
-def save_tokenizer(folder: Path, template: str | None) -> None:
+def save_tokenizer(folder: Path, template: str | None, pair: str | None = None) -> None:
     """Words, an unknown word and specials; no special token is added where there is no template."""
     vocab = {word: number for number, word in enumerate(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "<eos>", *WORDS])}
     tokenizer = Tokenizer(models.WordLevel(vocab=vocab, unk_token="[UNK]"))
@@ -22,11 +22,12 @@ def save_tokenizer(folder: Path, template: str | None) -> None:
     tokenizer.add_special_tokens(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "<eos>"])
     if template is not None:
         tokenizer.post_processor = processors.TemplateProcessing(
-            single=template, special_tokens=[(token, vocab[token]) for token in ("[CLS]", "[SEP]")]
+            single=template, pair=pair, special_tokens=[(token, vocab[token]) for token in ("[CLS]", "[SEP]")]
         )
     from transformers import PreTrainedTokenizerFast
 
-    PreTrainedTokenizerFast(tokenizer_object=tokenizer, pad_token="[PAD]", unk_token="[UNK]", eos_token="<eos>").save_pretrained(folder)
+    names = {} if pair is None else {"model_input_names": ["input_ids", "token_type_ids", "attention_mask"]}
+    PreTrainedTokenizerFast(tokenizer_object=tokenizer, pad_token="[PAD]", unk_token="[UNK]", eos_token="<eos>", **names).save_pretrained(folder)
 
 
 @pytest.fixture(scope="session")
@@ -60,6 +61,34 @@ def tiny_qwen(tmp_path_factory: pytest.TempPathFactory) -> Path:
     shape = {"hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 3, "num_attention_heads": 4, "num_key_value_heads": 2, "head_dim": 8}
     Qwen3Model(Qwen3Config(vocab_size=20, max_position_embeddings=64, initializer_range=0.3, **shape)).save_pretrained(folder)
     save_tokenizer(folder, None)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_causal(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A decoder with an output layer of its own; `cat` and `dog` are its yes and no."""
+    from transformers import Qwen3Config, Qwen3ForCausalLM
+
+    folder = tmp_path_factory.mktemp("tiny_causal")
+    torch.manual_seed(0)
+    shape = {"hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 3, "num_attention_heads": 4, "num_key_value_heads": 2, "head_dim": 8}
+    config = Qwen3Config(vocab_size=20, max_position_embeddings=128, initializer_range=0.3, tie_word_embeddings=False, **shape)
+    Qwen3ForCausalLM(config).save_pretrained(folder)
+    save_tokenizer(folder, None)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_classifier(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A cross-encoder: a BERT with a head of one output, whose tokenizer knows two texts."""
+    from transformers import BertConfig, BertForSequenceClassification
+
+    folder = tmp_path_factory.mktemp("tiny_classifier")
+    torch.manual_seed(0)
+    shape = {"hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 3, "num_attention_heads": 4}
+    config = BertConfig(vocab_size=20, max_position_embeddings=64, initializer_range=0.3, num_labels=1, **shape)
+    BertForSequenceClassification(config).save_pretrained(folder)
+    save_tokenizer(folder, "[CLS] $A [SEP]", "[CLS] $A [SEP] $B:1 [SEP]:1")
     return folder
 
 

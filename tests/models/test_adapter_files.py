@@ -19,7 +19,7 @@ from ray_pipeline.models.adaptation import Adaptation, FullTuning, Lora, QLora
 from ray_pipeline.models.adapter_files import load_adapter, open_adapter, save_adapter
 from ray_pipeline.models.adapters import is_adapted, trainable_embedder
 from ray_pipeline.models.embedder import Embedder
-from ray_pipeline.models.trained_settings import RECORD
+from ray_pipeline.models.record import RECORD
 from tests.models.training import settings_of, train, vectors
 
 Copied = Callable[[Path], Path]

@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from ray_pipeline.errors import ModelError
-from ray_pipeline.models.backbone import sees_ahead
 from ray_pipeline.models.embedder import Embedder
+from ray_pipeline.models.reading_direction import sees_ahead
 from tests.models.conftest import save_tokenizer
 from tests.models.training import settings_of
 

@@ -18,11 +18,11 @@ from ray_pipeline.errors import ModelError
 from ray_pipeline.models import export as exporting
 from ray_pipeline.models.adaptation import Adaptation, FullTuning, Lora, QLora
 from ray_pipeline.models.adapters import trainable_embedder
+from ray_pipeline.models.card_sections import ModelFacts
 from ray_pipeline.models.embedder import Embedder
 from ray_pipeline.models.export import export_embedder
-from ray_pipeline.models.model_card import ModelFacts
+from ray_pipeline.models.record import RECORD
 from ray_pipeline.models.source import locate
-from ray_pipeline.models.trained_settings import RECORD
 from tests.models.training import TEXTS, settings_of, train, vectors
 
 Copied = Callable[[Path], Path]

@@ -7,8 +7,9 @@ from typing import Any
 import yaml
 
 from ray_pipeline.config import parse
-from ray_pipeline.models.model_card import ModelFacts, model_card
-from ray_pipeline.models.trained_settings import TrainedSettings
+from ray_pipeline.models.card_sections import ModelFacts
+from ray_pipeline.models.embedder_record import TrainedSettings
+from ray_pipeline.models.model_card import model_card
 
 BASE = {"name": "BAAI/bge-small-en-v1.5", "revision": "abc", "fingerprint": "f" * 64}
 

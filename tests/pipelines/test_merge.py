@@ -23,8 +23,8 @@ from ray_pipeline.pipelines.prepare import GeneratedData, prepare
 from ray_pipeline.pipelines.stage import Run
 from ray_pipeline.pipelines.train_embedder import TrainingInputs, train_embedder
 from ray_pipeline.placement.cluster import ClusterSettings
-from ray_pipeline.tasks.embedder_run import RowSettings
 from ray_pipeline.tasks.embedder_settings import EmbedderTraining
+from ray_pipeline.tasks.rows import RowSettings
 
 TEXTS = ["the negative number", "adds the area", "x"]
 TRAINING = {

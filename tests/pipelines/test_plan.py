@@ -163,9 +163,9 @@ def test_why_names_other_inputs_another_algorithm_and_work_begun(run: Run) -> No
     list(run_steps(run, settings(WORDS), "a test"))
     groups = next(done.artifact for done in run.done if done.stage == "groups")
     ranking = next(done.artifact for done in run.done if done.stage == "ranking")
-    stage = Stage("groups", 2, {}, {"ranking": groups.as_input()}, dict(groups.manifest["identity"]))
-    assert reason(run.workspace, stage) == f"changed since {groups.fingerprint[:12]}: other ranking, no data, algorithm: 1 -> 2"
-    stage = Stage("groups", 1, {}, {"other": ranking.as_input()}, {"note": "x" * 60})
+    stage = Stage("groups", 3, {}, {"ranking": groups.as_input()}, dict(groups.manifest["identity"]))
+    assert reason(run.workspace, stage) == f"changed since {groups.fingerprint[:12]}: other ranking, no data, algorithm: 2 -> 3"
+    stage = Stage("groups", 2, {}, {"other": ranking.as_input()}, {"note": "x" * 60})
     said = reason(run.workspace, stage)
     assert said.startswith(f'changed since {groups.fingerprint[:12]}: note: nothing -> "{"x" * 36}..., ')
     assert said.endswith(" more")

@@ -16,13 +16,13 @@ from ray_pipeline.config import parse
 from ray_pipeline.data.prepared import PreparedData
 from ray_pipeline.errors import DataError
 from ray_pipeline.models.embedder_settings import EmbedderSettings
-from ray_pipeline.pipelines import train_embedder as stage_file
+from ray_pipeline.pipelines import on_workers
 from ray_pipeline.pipelines.prepare import GeneratedData, prepare
 from ray_pipeline.pipelines.stage import Run
 from ray_pipeline.pipelines.train_embedder import TrainingInputs, train_embedder, trained_model
 from ray_pipeline.placement.cluster import ClusterSettings
-from ray_pipeline.tasks.embedder_run import RowSettings
 from ray_pipeline.tasks.embedder_settings import EmbedderTraining
+from ray_pipeline.tasks.rows import RowSettings
 from tests.processes import JobProcess
 from tests.tasks.tiny_training import without_dropout
 
@@ -81,7 +81,7 @@ def alone(monkeypatch: pytest.MonkeyPatch) -> list[Alone]:
         work(workers[-1])
         return workers[-1].answered
 
-    monkeypatch.setattr(stage_file, "run_together", run)
+    monkeypatch.setattr(on_workers, "run_together", run)
     return workers
 
 
@@ -161,7 +161,7 @@ def test_two_workers_learn_what_one_process_does(
     for workers in (2, 1):
         training = training_of({"train": {"distributed": {"workers": workers}, "optimizer": {"lr": 1e-3, "eps": 1e-4}, "accumulate": 2}})
         if workers == 1:
-            monkeypatch.setattr(stage_file, "run_together", _in_this_process)
+            monkeypatch.setattr(on_workers, "run_together", _in_this_process)
         found[workers] = train_embedder(Run(workspace, ray_session), TrainingInputs(data), model_at(calm), training, RowSettings())
     two, one = (learned(found[workers]) for workers in (2, 1))
     assert found[2].fingerprint != found[1].fingerprint  # last bits differ, so they are two models

@@ -22,8 +22,10 @@ from ray_pipeline.models.embedder_settings import EmbedderSettings
 from ray_pipeline.pipelines.prepare import FileData, GeneratedData, prepare
 from ray_pipeline.pipelines.stage import Run
 from ray_pipeline.placement.cluster import ClusterSettings
-from ray_pipeline.tasks.embedder_run import EmbedderRun, RowSettings
+from ray_pipeline.tasks.embedder_run import EmbedderRun
 from ray_pipeline.tasks.embedder_settings import EmbedderTraining
+from ray_pipeline.tasks.rows import RowSettings
+from ray_pipeline.tasks.run import RunPlace
 from ray_pipeline.training.distributed import Group
 from tests.tasks.tiny_training import model_settings
 
@@ -85,8 +87,8 @@ def train(tmp_path: Path, tiny_model: Path, data: PreparedData) -> Train:
 
         training = parse(EmbedderTraining, merged(USUAL, given))
         settings = parse(RowSettings, rows or {})
-        folder = str(tmp_path / place)
-        one = EmbedderRun(model_settings(tiny_model), training, settings, {"data": data.artifact.location.uri}, folder, f"attempts/{attempt}", "name")
+        where = RunPlace(str(tmp_path / place), f"attempts/{attempt}", "name")
+        one = EmbedderRun(model_settings(tiny_model), training, settings, {"data": data.artifact.location.uri}, where)
         return one(Group(), say)
 
     return run

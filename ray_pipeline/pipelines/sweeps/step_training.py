@@ -55,7 +55,7 @@ class StepTraining:
         needed: set[str] = set()
         for name in reversed(self.pipeline.steps):
             if name == self.name or name in needed:
-                needed |= set(uses(self.pipeline.steps[name]).values())
+                needed |= {other for _, other in uses(self.pipeline.steps[name])}
         return self.pipeline.model_copy(update={"steps": {name: step for name, step in self.pipeline.steps.items() if name in needed}})
 
     def make(self, run: Run, command: str) -> dict[str, Artifact]:

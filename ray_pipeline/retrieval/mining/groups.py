@@ -55,6 +55,7 @@ def _scored_texts(
     columns = [_one(corpus.column(name).take(rows)) for name in ("doc_id", "text")]
     # a positive that the ranking does not hold has no score (NaN): unknown, not a number
     columns.append(pa.nulls(len(docs), pa.float32()) if scores is None else pa.array(scores, pa.float32(), mask=np.isnan(scores)))
+    columns.append(pa.nulls(len(docs), pa.float32()))  # no teacher has seen them
     members = pa.StructArray.from_arrays(columns, fields=list(kind.value_type))
     offsets = pa.array(np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32))
     return pa.ListArray.from_arrays(offsets, members, type=kind)

@@ -67,13 +67,18 @@ def test_groups(docs_at_once: int, monkeypatch: pytest.MonkeyPatch) -> None:
     table = to_groups(mined, queries, chunked, LISTS)
     table.validate(full=True)
     assert table.schema == GROUPS
-    of_query_0 = [{"id": "d4", "text": "text 4", "score": 0.5}, {"id": "d1", "text": "text 1", "score": 0.25}]
+    of_query_0 = [
+        {"id": "d4", "text": "text 4", "score": 0.5, "teacher_score": None},
+        {"id": "d1", "text": "text 1", "score": 0.25, "teacher_score": None},
+    ]
     assert table.to_pylist() == [
         {
             "query_id": "c",
             "query": "C?",
-            "positives": [{"id": f"d{doc}", "text": f"text {doc}", "score": score} for doc, score in [(0, 1.0), (3, 0.75), (4, 0.125)]],
-            "negatives": [{"id": "d1", "text": "text 1", "score": 0.5}],
+            "positives": [
+                {"id": f"d{doc}", "text": f"text {doc}", "score": score, "teacher_score": None} for doc, score in [(0, 1.0), (3, 0.75), (4, 0.125)]
+            ],
+            "negatives": [{"id": "d1", "text": "text 1", "score": 0.5, "teacher_score": None}],
             "prompt": None,
         },
         {
@@ -87,12 +92,15 @@ def test_groups(docs_at_once: int, monkeypatch: pytest.MonkeyPatch) -> None:
             "query_id": "a",
             "query": "A?",
             "positives": of_query_0,
-            "negatives": [{"id": "d2", "text": "text 2", "score": 0.75}, {"id": "d3", "text": "text 3", "score": 0.25}],
+            "negatives": [
+                {"id": "d2", "text": "text 2", "score": 0.75, "teacher_score": None},
+                {"id": "d3", "text": "text 3", "score": 0.25, "teacher_score": None},
+            ],
             "prompt": None,
         },
     ]
     unscored = to_groups(mined, queries, corpus, DocLists(LISTS.indptr, LISTS.docs))
-    assert unscored.column("positives")[0].as_py()[0] == {"id": "d0", "text": "text 0", "score": None}
+    assert unscored.column("positives")[0].as_py()[0] == {"id": "d0", "text": "text 0", "score": None, "teacher_score": None}
 
 
 def test_no_queries_make_an_empty_table() -> None:

@@ -1,4 +1,7 @@
-"""A positive the ranking does not hold has no score: null in the groups, left out of the files, never NaN."""
+"""A positive the ranking does not hold has no score: null in the groups, never NaN.
+
+A search is no teacher: files for students get none of its scores.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,7 @@ from ray_pipeline.retrieval.mining.positives import scores_in_ranking
 from ray_pipeline.retrieval.mining.rules import MiningRules
 
 
-def test_nan_becomes_null(tmp_path: Path) -> None:
+def test_nan_becomes_null_and_a_search_teaches_nothing(tmp_path: Path) -> None:
     ranking = Ranking(np.array([0]), np.array([[1, 2]]), np.array([[0.5, 0.25]], np.float32))
     positives = DocLists.from_pairs(np.array([0, 0]), np.array([1, 3]), 1)
     scored = DocLists(positives.indptr, positives.docs, scores_in_ranking(ranking, positives))
@@ -25,8 +28,10 @@ def test_nan_becomes_null(tmp_path: Path) -> None:
     corpus = pa.table({"doc_id": list("abcd"), "text": ["A", "B", "C", "D"]})
     mined = mine(ranking, MiningRules(range=(0, 2), negatives=1), queries.column("query_id"), scored)
     groups = to_groups(mined, queries, corpus, scored)
-    assert groups.column("positives").to_pylist() == [[{"id": "b", "text": "B", "score": 0.5}, {"id": "d", "text": "D", "score": None}]]
+    assert groups.column("positives").to_pylist() == [
+        [{"id": "b", "text": "B", "score": 0.5, "teacher_score": None}, {"id": "d", "text": "D", "score": None, "teacher_score": None}]
+    ]
     write_flag_embedding(groups, str(tmp_path / "out.jsonl"))
     line = json.loads((tmp_path / "out.jsonl").read_text())
-    assert line["pos_scores"] == [0.5, None]
+    assert not line.keys() & {"pos_scores", "neg_scores"}
     assert line["neg_id"] == ["c"]

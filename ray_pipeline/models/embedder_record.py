@@ -11,17 +11,15 @@ after the fact).
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
 from ray_pipeline.config import Settings, identity, parse, section
 from ray_pipeline.errors import ModelError, SettingsError
 from ray_pipeline.models.embedder_settings import EmbedderSettings
+from ray_pipeline.models.record import RECORD, read_record
 from ray_pipeline.text.prompts import PlainPrompt, Prompt, Side
 
-RECORD: Final = "ray_pipeline.json"
-FORMAT: Final = 1
 DEFAULT_LENGTH: Final = 256
 _SIDES: Final[tuple[Side, ...]] = ("query", "document")
 
@@ -38,23 +36,9 @@ class TrainedSettings(Settings):
     projection: int | None = identity(None, "dimensions of the head that was added and trained")
 
 
-def read_record(folder: Path) -> dict[str, Any] | None:
-    """All that `ray_pipeline.json` says; nothing where there is none."""
-    file = folder / RECORD
-    if not file.exists():
-        return None
-    try:
-        found = json.loads(file.read_text(encoding="utf-8"))
-    except ValueError as problem:
-        raise ModelError(f"{file}: not valid JSON ({problem}); the file is damaged, export the model again") from problem
-    if not isinstance(found, dict) or found.get("format") != FORMAT:
-        raise ModelError(f"{file}: this version reads format {FORMAT}; export the model again")
-    return found
-
-
 def trained_settings(folder: Path) -> TrainedSettings | None:
     """What the model in `folder` was trained with; nothing where it does not say."""
-    record = read_record(folder)
+    record = read_record(folder, "embedder")
     if record is None:
         return None
     try:

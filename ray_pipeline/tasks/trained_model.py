@@ -1,4 +1,4 @@
-"""What is left of an embedder's training: the files of its artifact, and the figures in its manifest."""
+"""What is left of a training: the files of its artifact, and the figures in its manifest."""
 
 from __future__ import annotations
 
@@ -14,23 +14,25 @@ from ray_pipeline.data.training_set import TrainingSet
 from ray_pipeline.evaluation.live_retrieval import SHOWN
 from ray_pipeline.models.adapter_files import save_adapter
 from ray_pipeline.models.adapters import is_adapted
+from ray_pipeline.models.card_sections import ModelFacts
 from ray_pipeline.models.embedder import Embedder
-from ray_pipeline.models.export import export_embedder
-from ray_pipeline.models.model_card import ModelFacts
+from ray_pipeline.models.export import export_model
+from ray_pipeline.models.held_weights import Precision
 from ray_pipeline.models.parameters import counts
+from ray_pipeline.models.reranker import Reranker
 from ray_pipeline.storage import Location
-from ray_pipeline.tasks.embedder_settings import EmbedderTraining
 from ray_pipeline.training.checkpoint import Checkpoints
-from ray_pipeline.training.history import evaluation_table, to_lines
+from ray_pipeline.training.history import evaluations_of, to_lines
 from ray_pipeline.training.run_state import Ending
 
 
 @dataclass(frozen=True, eq=False)
-class TrainedEmbedder:
+class TrainedModel:
     """The model whole in this process, and how it came about."""
 
-    embedder: Embedder
-    training: EmbedderTraining
+    model: Embedder | Reranker
+    training: Mapping[str, Any]  # all settings of the training, plain values
+    export_precision: Precision
     ending: Ending
     data: TrainingSet
 
@@ -50,15 +52,15 @@ class TrainedEmbedder:
 
     def _export(self, place: Location, prefix: str) -> dict[str, File]:
         with tempfile.TemporaryDirectory(prefix="ray_pipeline-model-") as folder:
-            export_embedder(self.embedder, Path(folder) / "model", self._facts(), self.training.export_precision)
-            if is_adapted(self.embedder):
-                save_adapter(self.embedder, Path(folder) / "adapter", {"step": self.ending.chosen_step})
+            export_model(self.model, Path(folder) / "model", self._facts(), self.export_precision)
+            if is_adapted(self.model):
+                save_adapter(self.model, Path(folder) / "adapter", {"step": self.ending.chosen_step})
             files = {path.relative_to(folder).as_posix(): path for path in sorted(Path(folder).rglob("*")) if path.is_file()}
             return {name: write_file(place, f"{prefix}/{name}", path.read_bytes(), None) for name, path in files.items()}
 
     def metrics(self) -> dict[str, Any]:
         ending, evaluations = self.ending, self._evaluations()
-        found = counts(self.embedder)
+        found = counts(self.model)
         return {
             "ended": ending.how,
             "why": ending.why,
@@ -76,10 +78,8 @@ class TrainedEmbedder:
         return [json.loads(line) for line in to_lines(rows).splitlines()]
 
     def _table(self) -> str:
-        evaluation = self.training.train.evaluation
-        metric, greater = ("map@25", True) if evaluation is None else (evaluation.metric, evaluation.greater_is_better)
         rows = [row for row in self.ending.history if row["kind"] == "evaluation"]
-        return evaluation_table(rows, metric, greater_is_better=greater).markdown()
+        return evaluations_of(self.training, rows).markdown()
 
     def _facts(self) -> ModelFacts:
         shown = ("step", "epoch", "train_loss", *SHOWN)
@@ -87,7 +87,7 @@ class TrainedEmbedder:
         lines = [f"{len(data):,} queries with {len(data.positives.docs):,} judged documents and {len(data.negatives.docs):,} mined negatives"]
         return ModelFacts(
             data=lines,
-            settings={"training": self.training.model_dump(mode="json")},
+            settings={"training": self.training},
             metrics=[{name: row[name] for name in shown if name in row} for row in self._evaluations()],
             training={"steps": ending.steps, "chosen_step": ending.chosen_step, "ended": ending.how},
         )

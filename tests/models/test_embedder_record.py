@@ -16,9 +16,10 @@ import torch
 from ray_pipeline.config import identity_of, parse
 from ray_pipeline.errors import ModelError
 from ray_pipeline.models.embedder import Embedder
+from ray_pipeline.models.embedder_record import as_trained, prompt_of, trained_settings
 from ray_pipeline.models.embedder_settings import EmbedderSettings
+from ray_pipeline.models.record import RECORD
 from ray_pipeline.models.text_input import text_input
-from ray_pipeline.models.trained_settings import RECORD, as_trained, prompt_of, trained_settings
 from tests.models.training import settings_of, vectors
 
 Copied = Callable[[Path], Path]
