@@ -85,10 +85,9 @@ class Reranker(nn.Module):
         """Whether the model is told which text a token belongs to."""
         return int(getattr(self.backbone.config, "type_vocab_size", 0) or 0) > 1
 
-    def states(self, input_ids: Tensor, mask: Tensor, position_ids: Tensor | None = None) -> Tensor:
-        """[batch, length, hidden] of a decoder without its output layer. `mask`: of padding, or [batch, 1, query, key] as it is."""
-        places = {} if position_ids is None else {"position_ids": position_ids}
-        found: Tensor = self._plain.base_model(input_ids=input_ids, attention_mask=mask, **places).last_hidden_state
+    def states(self, input_ids: Tensor, mask: Tensor | None, **given: Any) -> Tensor:
+        """[batch, length, hidden] of a decoder without its output layer. `mask`: of padding; `given` reaches the model as it is."""
+        found: Tensor = self._plain.base_model(input_ids=input_ids, attention_mask=mask, **given).last_hidden_state
         return found
 
     def _word_logits(self, states: Tensor) -> Tensor:

@@ -1,8 +1,8 @@
 """A decoder's scores of one query's documents in one pass: the query is read once, and every document behind it.
 
-The tokens of a query (its head) and of all its documents (the bodies) stand in one row; a mask lets each body see the head and itself,
-and positions count on from the head in each. To every token the row looks like its own pair alone, so the scores are those of plain pairs
-up to rounding, for a fraction of the tokens: H + n B in place of n (H + B).
+The tokens of a query (its head) and of all its documents (the bodies) stand in one row; each body sees the head and itself
+(`prefix_attention.py`), and positions count on from the head in each. To every token the row looks like its own pair alone, so the
+scores are those of plain pairs up to rounding, for a fraction of the tokens: H + n B in place of n (H + B).
 
 It is exact where a token's state depends on the tokens before it through attention alone, and all of them are within sight: no
 recurrent layers, no sliding windows. `can_share` says whether a model is of that kind; others score pair by pair.
@@ -18,6 +18,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from ray_pipeline.models.prefix_attention import PrefixLayout, prefix_attention
 from ray_pipeline.models.reranker import Reranker
 from ray_pipeline.text.pairs import PairTokens
 
@@ -25,7 +26,7 @@ from ray_pipeline.text.pairs import PairTokens
 def can_share(reranker: Reranker) -> bool:
     """Whether the model reads a row of many documents as it reads each pair."""
     config = reranker.backbone.config
-    if reranker.settings.kind != "causal" or config._attn_implementation not in ("sdpa", "eager", "products"):
+    if reranker.settings.kind != "causal" or not reranker.backbone._supports_attention_backend:
         return False
     kinds = getattr(config, "layer_types", None)
     return all(kind == "full_attention" for kind in kinds) if kinds else not getattr(config, "sliding_window", None)
@@ -38,7 +39,7 @@ class SharedRow:
     pairs: NDArray[np.int64]  # [n] which pairs these are
     ids: Tensor  # [1, T]
     positions: Tensor  # [1, T]
-    mask: Tensor  # [1, 1, T, T] true where a token may look
+    layout: PrefixLayout
     last: Tensor  # [n] where each pair's last token stands
 
 
@@ -49,10 +50,10 @@ def shared_scores(reranker: Reranker, pairs: PairTokens, token_budget: int) -> N
     training = reranker.training
     reranker.eval()
     try:
-        for row in shared_rows(pairs, token_budget, reranker.device):
-            mask = row.mask if reranker.backbone.config._attn_implementation != "eager" else _additive(row.mask, reranker.backbone.dtype)
-            states = reranker.states(row.ids, mask, row.positions)[0, row.last]
-            scores[row.pairs] = reranker.word_scores(states).cpu().numpy()
+        with prefix_attention(reranker.backbone):
+            for row in shared_rows(pairs, token_budget, reranker.device):
+                states = reranker.states(row.ids, None, position_ids=row.positions, layout=row.layout)[0, row.last]
+                scores[row.pairs] = reranker.word_scores(states).cpu().numpy()
     finally:
         reranker.train(training)
     return scores
@@ -89,14 +90,10 @@ def _row(pairs: PairTokens, head: NDArray[np.int32], members: NDArray[np.int64],
     bodies = [pairs.bodies.ids[pairs.bodies.offsets[pair] : pairs.bodies.offsets[pair + 1]] for pair in members]
     lengths = np.array([len(body) for body in bodies])
     starts = len(head) + np.cumsum(lengths) - lengths
-    owner = torch.from_numpy(np.concatenate([np.zeros(len(head), np.int64), np.repeat(np.arange(1, len(bodies) + 1), lengths)])).to(device)
-    places = np.concatenate([np.arange(len(head)), *(np.arange(len(head), len(head) + length) for length in lengths)])
-    order = torch.arange(len(owner), device=device)
-    mask = ((owner[:, None] == owner) | (owner == 0)) & (order[:, None] >= order)
-    ids = torch.from_numpy(np.concatenate([head, *bodies]).astype(np.int64)).to(device)
-    last = torch.from_numpy(starts + lengths - 1).to(device)
-    return SharedRow(members, ids[None], torch.from_numpy(places).to(device)[None], mask[None, None], last)
-
-
-def _additive(mask: Tensor, dtype: torch.dtype) -> Tensor:
-    return torch.zeros(mask.shape, dtype=dtype, device=mask.device).masked_fill_(~mask, torch.finfo(dtype).min)
+    within = np.arange(lengths.max())
+    places = starts[:, None] + np.minimum(within, lengths[:, None] - 1)
+    positions = np.concatenate([np.arange(len(head)), *(len(head) + within[:length] for length in lengths)])
+    ids = np.concatenate([head, *bodies]).astype(np.int64)
+    back = np.flatnonzero(within < lengths[:, None])
+    row, counted, place, of_bodies, last = (torch.from_numpy(one).to(device) for one in (ids, positions, places, back, places[:, -1]))
+    return SharedRow(members, row[None], counted[None], PrefixLayout(len(head), place, of_bodies), last)

@@ -57,11 +57,13 @@ def test_every_pair_is_in_one_row_and_sees_its_query_and_itself(seed: int, queri
         (query,) = np.unique(pairs.query_of[row.pairs])
         head = pairs.heads.ids[pairs.heads.offsets[query] : pairs.heads.offsets[query + 1]].tolist()
         assert row.ids.shape[1] <= max(budget, len(head) + pairs.bodies.lengths[row.pairs[0]])
-        for place, pair in zip(row.last.tolist(), row.pairs.tolist(), strict=True):
+        assert row.ids[0, : row.layout.head].tolist() == head
+        assert row.layout.places.flatten()[row.layout.back].tolist() == list(range(len(head), row.ids.shape[1]))
+        for places, last, pair in zip(row.layout.places, row.last, row.pairs.tolist(), strict=True):
             body = pairs.bodies.ids[pairs.bodies.offsets[pair] : pairs.bodies.offsets[pair + 1]].tolist()
-            seen = row.mask[0, 0, place].nonzero()[:, 0]
-            assert row.ids[0, seen].tolist() == head + body
-            assert row.positions[0, seen].tolist() == list(range(len(head) + len(body)))
+            own = places[: len(body)]
+            assert row.ids[0, own].tolist() == body and last == own[-1]
+            assert row.positions[0, own].tolist() == list(range(len(head), len(head) + len(body)))
     assert sorted(found) == list(range(documents))
 
 
