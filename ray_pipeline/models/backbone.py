@@ -28,7 +28,10 @@ from ray_pipeline.models.held_weights import DTYPES, Weights, four_bit_options, 
 from ray_pipeline.models.parameters import in_head
 
 Head = Literal["none", "causal", "classifier"]
-ATTENTION_DROPOUT: Final = ("attention_probs_dropout_prob", "attention_dropout")  # BERT and its kin; decoders and ModernBERT
+DROPOUTS: Final = {  # what kinds of models call them
+    "attention_dropout": ("attention_probs_dropout_prob", "attention_dropout"),
+    "dropout": ("hidden_dropout_prob", "classifier_dropout", "dropout", "seq_classif_dropout", "embedding_dropout", "mlp_dropout", "hidden_dropout"),
+}
 _CLASSES: Final[dict[Head, str]] = {"none": "AutoModel", "causal": "AutoModelForCausalLM", "classifier": "AutoModelForSequenceClassification"}
 
 
@@ -164,17 +167,19 @@ def backbone_config(folder: Path, settings: BackboneSettings) -> Any:
         if getattr(config, "layer_types", None):
             config.layer_types = config.layer_types[: settings.layers]
         config.num_hidden_layers = settings.layers
-    if settings.attention_dropout is not None:
-        setattr(config, _attention_dropout(config, folder), settings.attention_dropout)
+    for setting, names in DROPOUTS.items():
+        rate = getattr(settings, setting)
+        if rate is not None:
+            _set_dropout(config, folder, setting, names, rate)
     return config
 
 
-def _attention_dropout(config: Any, folder: Path) -> str:
-    """What this kind of model calls it."""
-    known = [name for name in ATTENTION_DROPOUT if hasattr(config, name)]
+def _set_dropout(config: Any, folder: Path, setting: str, names: tuple[str, ...], rate: float) -> None:
+    known = [name for name in names if hasattr(config, name)]
     if not known:
-        raise ModelError(f"{folder}: attention_dropout is given, but a {config.model_type} has none of {', '.join(ATTENTION_DROPOUT)}; leave it null")
-    return known[0]
+        raise ModelError(f"{folder}: {setting} is given, but a {config.model_type} has none of {', '.join(names)}; leave it null")
+    for name in known:
+        setattr(config, name, rate)
 
 
 def positions(backbone: Any) -> int | None:

@@ -20,3 +20,4 @@ class BackboneSettings(Settings):
     attention_dropout: float | None = identity(
         None, "dropout of attention weights while training; null: as the model's config says; 0 saves a CPU time and memory", ge=0, lt=1
     )
+    dropout: float | None = identity(None, "every other dropout while training; null: as the model's config says", ge=0, lt=1)

@@ -43,7 +43,7 @@ from torch.distributed.tensor import DTensor
 
 from ray_pipeline.errors import SettingsError
 from ray_pipeline.models import batched_products
-from ray_pipeline.models.backbone import ATTENTION_DROPOUT
+from ray_pipeline.models.backbone import DROPOUTS
 
 _MARGIN: Final = 0.6  # share of the free memory that a suggestion uses
 _STEP: Final = 64  # suggestions are multiples of so many tokens
@@ -70,7 +70,7 @@ class ModelShape:
         config: Any = backbone.config
         heads = int(config.num_attention_heads)
         size = int(getattr(config, "head_dim", None) or config.hidden_size // heads)
-        in_attention = any(getattr(config, name, 0.0) for name in ATTENTION_DROPOUT)
+        in_attention = any(getattr(config, name, 0.0) for name in DROPOUTS["attention_dropout"])
         products = config._attn_implementation == batched_products.NAME
         fused = (products or config._attn_implementation in ("sdpa", "flash_attention_2")) and not (
             in_attention and torch.device(device).type == "cpu"

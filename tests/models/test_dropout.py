@@ -1,4 +1,4 @@
-"""`attention_dropout` reaches the model's attention, under whatever name its configuration has for it."""
+"""`attention_dropout` and `dropout` reach the model, under whatever names its configuration has for them."""
 
 from __future__ import annotations
 
@@ -35,21 +35,21 @@ def saved(folder: Path, kind: str) -> Path:
     return folder
 
 
-def vectors(folder: Path, dropout: float | None, *, training: bool) -> torch.Tensor:
-    embedder = trainable_embedder(settings_of(folder, pooling="mean", attention_dropout=dropout), FullTuning())
+def vectors(folder: Path, rates: dict[str, float], *, training: bool) -> torch.Tensor:
+    embedder = trainable_embedder(settings_of(folder, pooling="mean", **rates), FullTuning())
     torch.manual_seed(0)
     with torch.no_grad():
         out: torch.Tensor = embedder.train(training)(IDS, torch.ones_like(IDS))
     return out
 
 
-@pytest.mark.parametrize("kind", ["bert", "llama"])
-def test_it_is_felt_while_training_and_only_then(tmp_path: Path, kind: str) -> None:
+@pytest.mark.parametrize(("kind", "setting"), [("bert", "attention_dropout"), ("llama", "attention_dropout"), ("bert", "dropout")])
+def test_it_is_felt_while_training_and_only_then(tmp_path: Path, kind: str, setting: str) -> None:
     folder = saved(tmp_path, kind)
-    as_it_is = vectors(folder, None, training=True)
-    torch.testing.assert_close(vectors(folder, 0.0, training=True), as_it_is)
-    assert not torch.allclose(vectors(folder, 0.5, training=True), as_it_is, atol=1e-3)
-    torch.testing.assert_close(vectors(folder, 0.5, training=False), as_it_is)
+    as_it_is = vectors(folder, {}, training=True)
+    torch.testing.assert_close(vectors(folder, {setting: 0.0}, training=True), as_it_is)
+    assert not torch.allclose(vectors(folder, {setting: 0.5}, training=True), as_it_is, atol=1e-3)
+    torch.testing.assert_close(vectors(folder, {setting: 0.5}, training=False), as_it_is)
 
 
 def test_a_trained_model_keeps_it(tmp_path: Path) -> None:
@@ -60,6 +60,7 @@ def test_a_trained_model_keeps_it(tmp_path: Path) -> None:
     assert second.backbone.config.attention_probs_dropout_prob == 0.5
 
 
-def test_a_model_that_has_no_such_thing_refuses_it(tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match="attention_dropout is given, but a mpt has none of attention_probs_dropout_prob, attention_dropout"):
-        Embedder(settings_of(saved(tmp_path, "mpt"), pooling="mean", attention_dropout=0.1))
+@pytest.mark.parametrize(("kind", "setting"), [("mpt", "attention_dropout"), ("llama", "dropout")])
+def test_a_model_that_has_no_such_thing_refuses_it(tmp_path: Path, kind: str, setting: str) -> None:
+    with pytest.raises(ModelError, match=f"{setting} is given, but a {kind} has none of "):
+        Embedder(settings_of(saved(tmp_path, kind), pooling="mean", **{setting: 0.1}))
