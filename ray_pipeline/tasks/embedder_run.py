@@ -23,9 +23,8 @@ from ray_pipeline.tasks.embedder import EmbedderTask
 from ray_pipeline.tasks.embedder_batches import BatchMaker, EmbedderBatch
 from ray_pipeline.tasks.embedder_settings import EmbedderTraining
 from ray_pipeline.tasks.rows import RowSettings, training_set
-from ray_pipeline.tasks.run import Company, Report, RunPlace, Say, epochs_of, run_loop, whole_model
+from ray_pipeline.tasks.run import Company, Report, RunPlace, Say, Surroundings, epochs_of, train_and_export
 from ray_pipeline.tasks.step_memory import embedder_memory
-from ray_pipeline.tasks.trained_model import TrainedModel
 from ray_pipeline.training.distributed import Group
 from ray_pipeline.training.epochs import EpochSource
 
@@ -57,12 +56,7 @@ class EmbedderRun:
         if group.leads:
             say(f"{len(data):,} training queries, {len(data.doc_ids):,} documents, {source.total_steps():,} steps")
             say(embedder_memory(embedder, self.training, group))
-        ending = run_loop(task, source, settings, self.training.model_dump(mode="json"), self.place, company)
-        whole = whole_model(task.model, settings, group, lambda: self._embedder("cpu"))
-        if not group.leads:
-            return {}
-        found = TrainedModel(whole, self.training.model_dump(mode="json"), self.training.export_precision, ending, data)
-        return {"files": found.write(self.place.checkpoints()), "rows": len(data), "metrics": found.metrics()}
+        return train_and_export(embedder, task, source, self.training, Surroundings(data, self.place, company, lambda: self._embedder("cpu")))
 
     def _embedder(self, device: str) -> Embedder:
         settings = self.training.train

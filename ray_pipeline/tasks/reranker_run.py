@@ -20,9 +20,8 @@ from ray_pipeline.tasks.reranker import RerankerTask
 from ray_pipeline.tasks.reranker_batches import ListMaker
 from ray_pipeline.tasks.reranker_settings import RerankerTraining
 from ray_pipeline.tasks.rows import RowSettings, training_set
-from ray_pipeline.tasks.run import Company, Report, RunPlace, Say, epochs_of, run_loop, whole_model
+from ray_pipeline.tasks.run import Company, Report, RunPlace, Say, Surroundings, epochs_of, train_and_export
 from ray_pipeline.tasks.step_memory import reranker_memory
-from ray_pipeline.tasks.trained_model import TrainedModel
 from ray_pipeline.training.distributed import Group
 
 
@@ -49,12 +48,7 @@ class RerankerRun:
         if group.leads:
             say(f"{len(data):,} training queries, {_lists(data, training)}, {source.total_steps():,} steps")
             say(reranker_memory(reranker, training, group))
-        ending = run_loop(task, source, settings, training.model_dump(mode="json"), self.place, company)
-        whole = whole_model(task.model, settings, group, lambda: self._reranker("cpu"))
-        if not group.leads:
-            return {}
-        found = TrainedModel(whole, training.model_dump(mode="json"), training.export_precision, ending, data)
-        return {"files": found.write(self.place.checkpoints()), "rows": len(data), "metrics": found.metrics()}
+        return train_and_export(reranker, task, source, training, Surroundings(data, self.place, company, lambda: self._reranker("cpu")))
 
     def _reranker(self, device: str) -> Reranker:
         settings = self.training.train

@@ -10,23 +10,26 @@ import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 from numpy.typing import NDArray
-from torch import nn
 
 from ray_pipeline.data.training_batches import BatchRules, plan_epoch
 from ray_pipeline.data.training_set import TrainingSet
 from ray_pipeline.evaluation.live_retrieval import SHOWN
+from ray_pipeline.models.embedder import Embedder
+from ray_pipeline.models.reranker import Reranker
 from ray_pipeline.models.trained_weights import load_parameters, parameter_tensors, trained
 from ray_pipeline.storage import Location
+from ray_pipeline.tasks.embedder_settings import EmbedderTraining
+from ray_pipeline.tasks.reranker_settings import RerankerTraining
+from ray_pipeline.tasks.trained_model import TrainedModel
 from ray_pipeline.training.checkpoint import Checkpoints
 from ray_pipeline.training.console import Console
 from ray_pipeline.training.distributed import Group
 from ray_pipeline.training.epochs import EpochSource
 from ray_pipeline.training.loop import Loop
 from ray_pipeline.training.observers import ConsoleObserver, Observer, Observers, ReportObserver, TrackerObserver
-from ray_pipeline.training.run_state import Ending
 from ray_pipeline.training.settings import TrainSettings
 from ray_pipeline.training.task import Source, Task
 from ray_pipeline.training.trackers import open_trackers
@@ -34,7 +37,7 @@ from ray_pipeline.training.trackers import open_trackers
 Say = Callable[[str], None]
 Report = Callable[[Mapping[str, float]], None]
 Batch = TypeVar("Batch")
-Model = TypeVar("Model", bound=nn.Module)
+Model = TypeVar("Model", Embedder, Reranker)
 
 
 @dataclass(frozen=True)
@@ -59,6 +62,16 @@ class Company:
     report: Report | None = None
 
 
+@dataclass(frozen=True)
+class Surroundings(Generic[Model]):
+    """What surrounds a training: the data it learns from, where it writes, who looks on, and how a model of its kind is loaded."""
+
+    data: TrainingSet
+    place: RunPlace
+    company: Company
+    plain: Callable[[], Model]  # the model it began with, on the CPU
+
+
 def epochs_of(
     data: TrainingSet, make: Callable[[NDArray[Any], int], Batch], settings: TrainSettings, rules: BatchRules, company: Company
 ) -> EpochSource[Batch]:
@@ -76,19 +89,25 @@ def epochs_of(
     return source
 
 
-def run_loop(
-    task: Task[Batch], source: Source[Batch], settings: TrainSettings, described: Mapping[str, Any], place: RunPlace, company: Company
-) -> Ending:
-    """Train; `described` is what trackers write down of the training."""
-    observer = _observer(source.total_steps(), settings, described, place, company)
-    say = company.say if company.group.leads else _silent
+def train_and_export(
+    model: Model, task: Task[Batch], source: Source[Batch], training: EmbedderTraining | RerankerTraining, around: Surroundings[Model]
+) -> dict[str, Any]:
+    """Train the model; what the leader publishes of it: files, rows, metrics; nothing on the others."""
+    described, settings, company = training.model_dump(mode="json"), training.train, around.company
+    observer = _observer(source.total_steps(), settings, described, around.place, company)
+    checkpoints = around.place.checkpoints()
     try:
-        return Loop(task, source, settings, company.group, place.checkpoints(), observer, say).run()
+        ending = Loop(task, source, settings, company.group, checkpoints, observer, company.say if company.group.leads else _silent).run()
     finally:
         observer.close()
+    whole = _whole_model(model, settings, company.group, around.plain)
+    if not company.group.leads:
+        return {}
+    found = TrainedModel(whole, described, training.export_precision, ending, around.data)
+    return {"files": found.write(checkpoints), "rows": len(around.data), "metrics": found.metrics()}
 
 
-def whole_model(model: Model, settings: TrainSettings, group: Group, plain: Callable[[], Model]) -> Model:
+def _whole_model(model: Model, settings: TrainSettings, group: Group, plain: Callable[[], Model]) -> Model:
     """The trained model, whole in this process; under FSDP the leader gets one of its own (`plain`). Every rank takes part."""
     if settings.distributed.strategy == "ddp":
         return model
