@@ -167,17 +167,17 @@ def backbone_config(folder: Path, settings: BackboneSettings) -> Any:
         if getattr(config, "layer_types", None):
             config.layer_types = config.layer_types[: settings.layers]
         config.num_hidden_layers = settings.layers
-    for setting, names in DROPOUTS.items():
-        rate = getattr(settings, setting)
+    for setting, rate in (("attention_dropout", settings.attention_dropout), ("dropout", settings.dropout)):
         if rate is not None:
-            _set_dropout(config, folder, setting, names, rate)
+            _set_dropout(config, folder, setting, rate)
     return config
 
 
-def _set_dropout(config: Any, folder: Path, setting: str, names: tuple[str, ...], rate: float) -> None:
-    known = [name for name in names if hasattr(config, name)]
+def _set_dropout(config: Any, folder: Path, setting: str, rate: float) -> None:
+    known = [name for name in DROPOUTS[setting] if hasattr(config, name)]
     if not known:
-        raise ModelError(f"{folder}: {setting} is given, but a {config.model_type} has none of {', '.join(names)}; leave it null")
+        names = ", ".join(DROPOUTS[setting])
+        raise ModelError(f"{folder}: {setting} is given, but a {config.model_type} has none of {names}; leave it null")
     for name in known:
         setattr(config, name, rate)
 
