@@ -4,7 +4,7 @@ header).
 A query's split is read from the judgement file that names it: `train` is the training side; `dev`, `test`, `eval`,
 `validation` the evaluation side; any other name says nothing. `metadata.split` in the queries file, where present, comes
 first: so a written data set reads back the same. Group ids and chains of thought, for which BEIR has no place, live in
-`metadata` too; BEIR's own tools ignore it.
+`metadata` too; BEIR's own tools ignore it. What a document's `metadata` holds of texts, numbers and truth values are its fields.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import pyarrow.compute as pc
 
 from ray_pipeline.data.columns import rows_of
 from ray_pipeline.data.dataset import RetrievalDataset, build_dataset
+from ray_pipeline.data.fields import COLUMN, fields_among, fields_of_json
 from ray_pipeline.data.files import file_names, first_present, join, writing
 from ray_pipeline.data.judgements import judgement_table
 from ray_pipeline.data.lines import json_rows, write_json_lines
@@ -62,9 +63,10 @@ def write_beir(dataset: RetrievalDataset, path: str) -> None:
 
 def read_corpus_lines(path: str) -> tuple[pa.Table, int]:
     """A corpus of `{"_id", "title", "text"}` lines, and how many lone surrogates were replaced in it."""
-    builder = TableBuilder(CORPUS)
+    builder = TableBuilder(CORPUS.append(pa.field(COLUMN, pa.string())))
     for row in json_rows(path):
-        builder.add(row, row.identifier("_id"), row.text("text"), row.optional_text("title") or None)
+        fields = fields_among(row.fields.get("metadata"))
+        builder.add(row, row.identifier("_id"), row.text("text"), row.optional_text("title") or None, fields)
     return builder.finish(), builder.replaced_surrogates
 
 
@@ -79,7 +81,8 @@ def read_query_lines(path: str) -> tuple[pa.Table, int]:
 def corpus_lines(corpus: pa.Table) -> Iterator[dict[str, Any]]:
     for batch in corpus.to_batches(max_chunksize=1024):
         for row in batch.to_pylist():
-            yield {"_id": row["doc_id"], "title": row["title"] or "", "text": row["text"]}
+            metadata = {"metadata": fields_of_json(row[COLUMN], row["doc_id"])} if row.get(COLUMN) else {}
+            yield {"_id": row["doc_id"], "title": row["title"] or "", "text": row["text"], **metadata}
 
 
 def query_lines(queries: pa.Table) -> Iterator[dict[str, Any]]:

@@ -21,6 +21,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from ray_pipeline.data.columns import rows_of, take_rows
+from ray_pipeline.data.fields import COLUMN
 from ray_pipeline.data.located import place_of
 from ray_pipeline.errors import DataError
 from ray_pipeline.schemas import CORPUS, QRELS, QUERIES, conform
@@ -48,7 +49,8 @@ class DataReport:
 
 @dataclass(frozen=True)
 class RetrievalDataset:
-    """Tables of the CORPUS, QUERIES and QRELS schemas that `build_dataset` has checked."""
+    """Tables of the CORPUS, QUERIES and QRELS schemas that `build_dataset` has checked. Where documents have fields, the corpus has a
+    column `fields` of JSON beside."""
 
     corpus: pa.Table
     queries: pa.Table
@@ -109,6 +111,8 @@ def _prepared_corpus(corpus: pa.Table, where: object) -> pa.Table:
     if not corpus.num_rows:
         raise DataError(f"{where}: the corpus holds no document")
     table = conform(corpus, CORPUS, where)
+    if COLUMN in corpus.column_names and corpus.column(COLUMN).null_count < corpus.num_rows:
+        table = table.append_column(COLUMN, corpus.column(COLUMN).cast(pa.string()))
     order = _order_of_unique(table.column("doc_id"), corpus, where)
     if not np.array_equal(order, np.arange(len(order))):
         table = take_rows(table, order)

@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ray_pipeline.data.dataset import RetrievalDataset, build_dataset
+from ray_pipeline.data.fields import COLUMN
 from ray_pipeline.data.files import join, locate, writing
 from ray_pipeline.errors import DataError
 from ray_pipeline.schemas import CORPUS, QRELS, QUERIES, conform
@@ -37,4 +38,7 @@ def _read_file(path: str, schema: pa.Schema) -> pa.Table:
             table = pq.read_table(stream)
     except (pa.ArrowInvalid, OSError) as problem:
         raise DataError(f"{path}: this Parquet file cannot be read: {problem}") from problem
-    return conform(table, schema, path)
+    found = conform(table, schema, path)
+    if schema is CORPUS and COLUMN in table.column_names:
+        found = found.append_column(COLUMN, table.column(COLUMN).cast(pa.string()))
+    return found

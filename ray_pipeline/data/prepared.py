@@ -1,6 +1,7 @@
 """A prepared data set: the artifact every retrieval stage reads.
 
     corpus/NNNNNN.parquet            documents in doc_id order: row number = rank of the id
+    fields/NNNNNN.parquet            fields of the documents as JSON, where they have any
     queries/<split>/NNNNNN.parquet   train, eval, and `rest` (unlabelled, or in no split)
     qrels/<split>.parquet
 
@@ -20,12 +21,15 @@ from numpy.typing import NDArray
 from ray_pipeline.artifacts import Artifact, Attempt
 from ray_pipeline.data.columns import rows_of
 from ray_pipeline.data.dataset import RetrievalDataset
+from ray_pipeline.data.fields import COLUMN
 from ray_pipeline.data.rows import Rows
 from ray_pipeline.errors import DataError
+from ray_pipeline.schemas import CORPUS
 
 Split = Literal["train", "eval", "rest"]
 SPLITS: Final[tuple[Split, ...]] = ("train", "eval", "rest")
 FILE_ROWS: Final = 1 << 16
+FIELDS_PART: Final = "fields/"
 
 
 @dataclass(frozen=True)
@@ -36,6 +40,10 @@ class PreparedData:
 
     def corpus(self) -> Rows:
         return Rows.of(self.artifact, "corpus/")
+
+    def fields(self) -> Rows | None:
+        """The documents' fields, row by row as the corpus; None where they have none."""
+        return Rows.of(self.artifact, FIELDS_PART) if self.artifact.files(FIELDS_PART) else None
 
     def query_part(self, split: str) -> str:
         """The logical folder of a split's queries; an error where the data has none."""
@@ -64,7 +72,9 @@ class PreparedData:
 
 def write_prepared(attempt: Attempt, dataset: RetrievalDataset) -> dict[Split, int]:
     """Write the data set's tables; returns the queries a split holds."""
-    _write_rows(attempt, "corpus/", dataset.corpus)
+    _write_rows(attempt, "corpus/", dataset.corpus.select(CORPUS.names))
+    if COLUMN in dataset.corpus.column_names:
+        _write_rows(attempt, FIELDS_PART, dataset.corpus.select([COLUMN]))
     sides = split_names(dataset)
     counts: dict[Split, int] = {}
     for split in SPLITS:

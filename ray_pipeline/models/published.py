@@ -7,7 +7,6 @@ a process that dies on the way leaves nothing that another would take for a mode
 
 from __future__ import annotations
 
-import hashlib
 import shutil
 import uuid
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import Final
 
 from ray_pipeline.artifacts import Artifact, File, load
 from ray_pipeline.errors import ModelError
+from ray_pipeline.local_copy import download
 
 MODEL_STAGES: Final = ("model", "reranker")
 MODEL_PART: Final = "model/"
@@ -67,7 +67,7 @@ def _downloaded(artifact: Artifact) -> Path:
     partial = target.with_name(f".{target.name}.{uuid.uuid4().hex[:8]}.tmp")
     try:
         for name, file in _names(artifact).items():
-            _download(artifact, file, partial / name.removeprefix(MODEL_PART))
+            download(artifact, file, partial / name.removeprefix(MODEL_PART))
         partial.rename(target)
     except OSError:
         if not target.is_dir():  # another process was faster: its files are the same
@@ -75,16 +75,3 @@ def _downloaded(artifact: Artifact) -> Path:
     finally:
         shutil.rmtree(partial, ignore_errors=True)
     return target
-
-
-def _download(artifact: Artifact, file: File, to: Path) -> None:
-    place = artifact.location / file.path
-    to.parent.mkdir(parents=True, exist_ok=True)
-    filesystem, path = place.open()
-    digest, size = hashlib.sha256(), 0
-    with filesystem.open_input_stream(path, compression=None) as stream, to.open("wb") as copy:
-        while piece := stream.read(1 << 22):
-            digest.update(piece)
-            size += copy.write(piece)
-    if (digest.hexdigest(), size) != (file.sha256, file.size):
-        raise ModelError(f"{place.uri}: {size} bytes, sha256 {digest.hexdigest()[:12]}; the manifest says {file.size} bytes, {file.sha256[:12]}")

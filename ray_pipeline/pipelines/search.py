@@ -15,14 +15,14 @@ from ray_pipeline.data.prepared import PreparedData
 from ray_pipeline.data.rows import Rows
 from ray_pipeline.data.runs import read_run
 from ray_pipeline.errors import ArtifactError
+from ray_pipeline.pipelines.index import build_index
 from ray_pipeline.pipelines.prepare import raw_input
 from ray_pipeline.pipelines.stage import Outcome, Run, Stage, collect_shards, placed_workers, summed
 from ray_pipeline.placement.shards import run_shards
-from ray_pipeline.retrieval.bm25 import BM25Index
 from ray_pipeline.retrieval.embed import shards_of
-from ray_pipeline.retrieval.exact.topk import merge
 from ray_pipeline.retrieval.exclusion import Exclusion
-from ray_pipeline.retrieval.index_search import IndexSearch, MakeIndexShard, read_exact, recall
+from ray_pipeline.retrieval.index_search import IndexSearch, MakeIndexSearch
+from ray_pipeline.retrieval.lexical.bm25 import BM25Index
 from ray_pipeline.retrieval.search_shards import (
     DenseSearch,
     LexicalSearch,
@@ -36,6 +36,7 @@ from ray_pipeline.retrieval.search_shards import (
 from ray_pipeline.storage import Location
 
 ALGORITHM = 1
+WORDS_ALGORITHM = 2
 Search = Annotated[DenseSearch | LexicalSearch | IndexSearch, Field(discriminator="method")]
 
 
@@ -43,7 +44,7 @@ def search_words(run: Run, data: PreparedData, split: str, settings: LexicalSear
     """BM25 of the queries' words against the corpus's."""
     queries = data.queries(split)
     inputs = {"corpus": data.artifact.as_input("corpus/"), "queries": data.artifact.as_input(data.query_part(split))}
-    stage = Stage("ranking", ALGORITHM, {"search": settings}, _with_judgements(inputs, data, settings), {"split": split})
+    stage = Stage("ranking", WORDS_ALGORITHM, {"search": settings}, _with_judgements(inputs, data, settings), {"split": split})
 
     def build(attempt: Attempt, finished: Mapping[int, Mapping[str, Any]]) -> Outcome:
         index = BM25Index.build(titled_text(data.corpus().table(["text", "title"])).to_pylist(), settings.k1, settings.b)
@@ -65,7 +66,7 @@ def search_words(run: Run, data: PreparedData, split: str, settings: LexicalSear
                 yield write_shard(attempt.location, attempt.prefix, number, parquet_bytes(table), len(texts), {"counts": counts})
 
         done = collect_shards(attempt, "ranking/", finished, len(blocks), records())
-        return Outcome(len(queries), {**summed(done), "documents": len(data.corpus()), "terms": len(index.vocabulary)})
+        return Outcome(len(queries), {**summed(done), "documents": len(data.corpus()), "terms": index.terms})
 
     return run.ensure(stage, build)
 
@@ -91,22 +92,19 @@ def search_vectors(run: Run, data: PreparedData, split: str, corpus: Artifact, q
 
 
 def search_index(run: Run, split: str, corpus: Artifact, queries: Artifact, settings: IndexSearch) -> Artifact:
-    """A faiss index a part of the corpus, re-scored exactly; the recall on a sample goes into the manifest."""
-    query_rows, doc_rows = Rows.of(queries, "vectors/"), Rows.of(corpus, "vectors/")
-    _same_dim(corpus, queries)
-    stage = Stage("ranking", ALGORITHM, {"search": settings}, {"corpus": corpus.as_input(), "queries": queries.as_input()}, {"split": split})
+    """Approximate search in an index of the corpus, which is built if it is missing; its recall stands in the manifest."""
+    index = build_index(run, corpus, settings.index, queries)
+    query_rows = Rows.of(queries, "vectors/")
+    stage = Stage("ranking", ALGORITHM, {"search": settings}, {"index": index.as_input(), "queries": queries.as_input()}, {"split": split})
 
     def build(attempt: Attempt, finished: Mapping[int, Mapping[str, Any]]) -> Outcome:
-        parts = shards_of(len(doc_rows), settings.part_rows)
-        todo = [part for part in parts if part["shard"] not in finished]
-        make = MakeIndexShard(query_rows, doc_rows, settings, attempt.location.uri, attempt.prefix)
-        records = collect_shards(attempt, "part/", finished, len(parts), run_shards(todo, dict, make, run.cluster))
-        attempt.written.clear()
-        ranking = merged(attempt.location, records, settings.k)
-        attempt.write("ranking/000000.parquet", parquet_bytes(ranking.to_table()), len(ranking.queries))
-        exact = merge([read_exact(attempt.location, record) for record in records], settings.k)
-        measured = {"recall": recall(ranking, exact), "recall_queries": len(exact.queries), "documents": len(doc_rows)}
-        return Outcome(len(query_rows), measured, placed_workers(records))
+        blocks = shards_of(len(query_rows), settings.query_block)
+        todo = [block for block in blocks if block["shard"] not in finished]
+        make = MakeIndexSearch(index.location.uri, settings.k, attempt.location.uri, attempt.prefix)
+        results = run_shards(todo, ReadQueries(query_rows), make, run.cluster)
+        records = collect_shards(attempt, "ranking/", finished, len(blocks), results)
+        measured = {name: index.metrics[name] for name in (f"recall@{settings.index.recall_at}", "parameters", "factory")}
+        return Outcome(len(query_rows), {**summed(records), **measured, "documents": index.manifest["rows"]}, placed_workers(records))
 
     return run.ensure(stage, build)
 

@@ -18,11 +18,11 @@ from ray_pipeline.artifacts import Artifact, parquet_bytes, read_parquet, write_
 from ray_pipeline.config import Settings, identity, placement
 from ray_pipeline.data.rows import Rows, vectors_of
 from ray_pipeline.ranking import PAD_DOC, Ranking
-from ray_pipeline.retrieval.bm25 import K1, B
 from ray_pipeline.retrieval.exact.product import Kernel
 from ray_pipeline.retrieval.exact.search import BLOCK_ROWS, StreamingSearch
 from ray_pipeline.retrieval.exact.topk import merge
 from ray_pipeline.retrieval.exclusion import Exclusion
+from ray_pipeline.retrieval.lexical.bm25 import K1, B
 from ray_pipeline.storage import Location
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import tempfile
 from collections.abc import Callable
 from typing import Any
@@ -29,13 +30,16 @@ TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=12) | st.samp
 PLAIN_IDS = st.text(st.characters(exclude_categories=["Cs", "Cc", "Zs", "Zl", "Zp"], exclude_characters="\ufeff"), min_size=1, max_size=6)
 # What white space means to Unicode but not to TREC's tools must survive too.
 IDS = PLAIN_IDS | st.sampled_from(["a\u00a0b", "\u3000", "x\ufeff", "1", "01", "\uffff", "𝄞"])
+FIELDS = st.none() | st.dictionaries(PLAIN_IDS.filter(lambda name: name not in ("and", "or", "not")), TEXTS | st.integers(-5, 5), min_size=1).map(
+    lambda fields: json.dumps(fields, ensure_ascii=False, sort_keys=True)
+)
 
 
 @st.composite
 def datasets(draw: st.DrawFn) -> RetrievalDataset:
     doc_ids = draw(st.lists(IDS, min_size=1, max_size=8, unique=True))
     query_ids = draw(st.lists(IDS, max_size=6, unique=True))
-    corpus = [{"doc_id": name, "text": draw(TEXTS), "title": draw(st.none() | TEXTS)} for name in doc_ids]
+    corpus = [{"doc_id": name, "text": draw(TEXTS), "title": draw(st.none() | TEXTS), "fields": draw(FIELDS)} for name in doc_ids]
     queries = [
         {
             "query_id": name,
@@ -48,7 +52,10 @@ def datasets(draw: st.DrawFn) -> RetrievalDataset:
     ]
     pairs = draw(st.lists(st.tuples(st.sampled_from(query_ids), st.sampled_from(doc_ids)), max_size=12, unique=True)) if query_ids else []
     qrels = [{"query_id": query, "doc_id": doc, "grade": draw(st.integers(-2, 3))} for query, doc in pairs]
-    tables = (pa.Table.from_pylist(rows, schema) for rows, schema in ((corpus, CORPUS), (queries, QUERIES), (qrels, QRELS)))
+    tables = (
+        pa.Table.from_pylist(rows, schema)
+        for rows, schema in ((corpus, CORPUS.append(pa.field("fields", pa.string()))), (queries, QUERIES), (qrels, QRELS))
+    )
     return build_dataset(*tables, "drawn")
 
 

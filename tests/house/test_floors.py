@@ -24,7 +24,7 @@ FLOORS = {
     "reports": 7,
     "pipelines": 8,
 }
-GROUND = {"errors", "schemas", "ranking", "config", "storage", "artifacts", "external_scores", "run_records", "progress", "revision"}
+GROUND = {"errors", "schemas", "ranking", "config", "storage", "artifacts", "external_scores", "local_copy", "run_records", "progress", "revision"}
 ROOF = {"notebook", "__init__"}  # what a notebook sees: may look into every room
 RAY_ROOMS = {"placement"}
 

@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ray_pipeline.errors import DataError
-from ray_pipeline.retrieval.bm25 import BM25Index, tokens
+from ray_pipeline.retrieval.lexical.bm25 import BM25Index
+from ray_pipeline.retrieval.lexical.postings import Postings, tokens
 
 WORDS = st.lists(st.sampled_from(["a", "b", "c", "d", "x2"]), max_size=8).map(" ".join)
 
@@ -90,3 +91,35 @@ def test_two_builds_rank_alike() -> None:
     second = BM25Index.build(iter(documents)).search(iter(documents[:20]), k=50)
     assert np.array_equal(first.docs, second.docs)
     assert np.array_equal(first.scores, second.scores)
+
+
+@settings(deadline=None, max_examples=40)
+@given(st.lists(WORDS, min_size=3, max_size=12), WORDS, st.integers(1, 2))
+def test_parts_rank_as_one(documents: list[str], query: str, cut: int) -> None:
+    whole = BM25Index.build(documents).search([query], 14)
+    parts = BM25Index([Postings.build(documents[:cut]), Postings.build(documents[cut:])]).search([query], 14)
+    assert whole.docs.tolist() == parts.docs.tolist()
+    assert whole.scores.tobytes() == parts.scores.tobytes()
+
+
+def test_a_filter_leaves_scores_as_they_are() -> None:
+    index = BM25Index.build(["one two", "two", "two three", "four"])
+    whole, kept = index.search(["two"], 4), index.search(["two"], 4, np.array([True, False, True, True]))
+    assert kept.docs.tolist() == [[2, 0]]
+    assert {int(doc): score for doc, score in zip(kept.docs[0], kept.scores[0], strict=True)}.items() <= dict(
+        zip(whole.docs[0].tolist(), whole.scores[0], strict=True)
+    ).items()
+
+
+def test_equals_bm25s() -> None:
+    bm25s = pytest.importorskip("bm25s")
+    generator = np.random.default_rng(1)
+    documents = [" ".join(f"w{n}" for n in generator.zipf(1.5, generator.integers(1, 40)) if n < 500) for _ in range(400)]
+    peer = bm25s.BM25(k1=1.2, b=0.75, method="lucene", backend="numpy")
+    peer.index([tokens(one) or ["nothing"] for one in documents], create_empty_token=False, show_progress=False)
+    ours = BM25Index.build([one or "nothing" for one in documents])
+    for query in ("w1 w7", "w2 w2 w30", "w100"):
+        theirs = peer.get_scores(tokens(query))
+        found = ours.search([query], 20)
+        assert found.scores[0].tolist() == pytest.approx(sorted(theirs.tolist(), reverse=True)[: found.docs.shape[1]], rel=1e-5)
+        assert theirs[found.docs[0]].tolist() == pytest.approx(found.scores[0].tolist(), rel=1e-5)

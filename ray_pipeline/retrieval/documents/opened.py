@@ -1,0 +1,68 @@
+"""Published documents, opened: by row, by id, by words, under filters."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ray_pipeline.artifacts import Artifact
+from ray_pipeline.data.mapped import mapped, rows_of_texts
+from ray_pipeline.local_copy import local_file
+from ray_pipeline.ranking import Ranking
+from ray_pipeline.retrieval.documents.filters import FilterError, fields_named, matches
+from ray_pipeline.retrieval.documents.part import TABLES, DocumentsPart
+from ray_pipeline.retrieval.lexical.bm25 import BM25Index
+
+STAGE = "documents"
+
+
+class Documents:
+    """Parts in doc_id order: row r is the r-th document of the corpus."""
+
+    def __init__(self, parts: Sequence[DocumentsPart]) -> None:
+        self.parts = parts
+        self._ends = np.cumsum([len(part) for part in parts])
+        self._words = BM25Index([part.postings for part in parts])
+
+    @classmethod
+    def of(cls, artifact: Artifact) -> Documents:
+        numbers = range(len(artifact.metrics["parts"]))
+        return cls(
+            [DocumentsPart.of_tables({name: mapped(local_file(artifact, f"{name}/{number:06d}.arrow")) for name in TABLES}) for number in numbers]
+        )
+
+    def __len__(self) -> int:
+        return int(self._ends[-1])
+
+    @property
+    def fields(self) -> list[str]:
+        """The fields that some document has."""
+        return sorted({name for part in self.parts for name in part.columns.column_names})
+
+    def document(self, row: int) -> dict[str, Any]:
+        number = int(np.searchsorted(self._ends, row, side="right"))
+        part = self.parts[number]
+        return part.document(row - int(self._ends[number]) + len(part))
+
+    def rows_of(self, doc_ids: Sequence[str]) -> list[int]:
+        """The row of each id, -1 for one that is not here."""
+        found = [-1] * len(doc_ids)
+        for part, end in zip(self.parts, self._ends.tolist(), strict=True):
+            for at, row in enumerate(rows_of_texts(part.documents.column("doc_id"), doc_ids)):
+                if row >= 0:
+                    found[at] = end - len(part) + row
+        return found
+
+    def matching(self, given: Any) -> NDArray[np.bool_]:
+        """[rows] the documents that a filter keeps; a field that no document has is an error."""
+        unknown = sorted(fields_named(given) - set(self.fields))
+        if unknown:
+            raise FilterError(f"filter: no document has a field {unknown[0]!r}; there are {', '.join(self.fields) or 'none'}")
+        return np.concatenate([matches(given, part.columns, len(part)) for part in self.parts])
+
+    def search(self, texts: Sequence[str], k: int, keep: NDArray[np.bool_] | None = None) -> Ranking:
+        """The best k documents for each text by BM25, among the rows where `keep`."""
+        return self._words.search(texts, k, keep)

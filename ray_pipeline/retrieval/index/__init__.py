@@ -1,0 +1,1 @@
+"""The approximate index that is built once, published, and searched from then on."""

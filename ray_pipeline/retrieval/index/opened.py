@@ -1,0 +1,51 @@
+"""A published index, opened for searching: its parts mapped from disk, one order over all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ray_pipeline.artifacts import Artifact
+from ray_pipeline.local_copy import local_file
+from ray_pipeline.ranking import Ranking
+from ray_pipeline.retrieval.exact.topk import merge
+from ray_pipeline.retrieval.index.faiss_index import FaissIndex
+from ray_pipeline.retrieval.index.part import IndexPart
+
+STAGE = "index"
+
+
+@dataclass(frozen=True)
+class OpenedIndex:
+    """Some parts of an index, or all of them."""
+
+    parts: Sequence[IndexPart]
+    dim: int
+
+    @classmethod
+    def of(cls, artifact: Artifact, numbers: Sequence[int] | None = None) -> OpenedIndex:
+        """`numbers`: of the parts to open; None opens all."""
+        metrics = artifact.metrics
+        wanted = range(len(metrics["parts"])) if numbers is None else numbers
+        return cls([_part(artifact, number) for number in wanted], int(metrics["dim"]))
+
+    def search(self, queries: NDArray[np.float32], k: int, keep: NDArray[np.bool_] | None = None) -> Ranking:
+        """The best k documents of each query among the corpus rows where `keep`, by score and then by row, both descending."""
+        return merge((part.search(queries, k, _of_part(part, keep)) for part in self.parts), k)
+
+
+def _of_part(part: IndexPart, keep: NDArray[np.bool_] | None) -> NDArray[np.bool_] | None:
+    return None if keep is None else keep[part.first : part.first + len(part)]
+
+
+def _part(artifact: Artifact, number: int) -> IndexPart:
+    metrics = artifact.metrics
+    index = FaissIndex.mapped(local_file(artifact, f"index/{number:06d}.faiss"), metrics["factory"], metrics["parameters"])
+    kept = artifact.manifest["settings"]["index"]
+    vectors = None
+    if kept["vectors"] != "none":
+        vectors = np.load(local_file(artifact, f"vectors/{number:06d}.npy"), mmap_mode="r", allow_pickle=False)
+    return IndexPart(index, vectors, int(metrics["parts"][number]), float(kept["oversample"]))

@@ -1,0 +1,1 @@
+"""Retrieval by words: inverted lists and BM25 over them."""
