@@ -1,9 +1,10 @@
-"""Build an index of a data set's documents, measure what it finds, and publish it if that is enough."""
+"""Build an index of a data set's documents, measure what it finds, and publish it if that is enough; with `collection=NAME` as the
+version in use of a collection, which a service serves."""
 
 from __future__ import annotations
 
 from jobs.command_line import JobSettings, main
-from ray_pipeline.config import section
+from ray_pipeline.config import placement, section
 from ray_pipeline.data.prepared import PreparedData
 from ray_pipeline.models.embedder_settings import EmbedderSettings
 from ray_pipeline.pipelines.documents import build_documents
@@ -11,7 +12,8 @@ from ray_pipeline.pipelines.embed import embed_corpus, embed_queries
 from ray_pipeline.pipelines.index import build_index
 from ray_pipeline.pipelines.prepare import Data, prepare
 from ray_pipeline.pipelines.stage import Run
-from ray_pipeline.reports.index import index_table
+from ray_pipeline.reports.index import index_table, versions_table
+from ray_pipeline.retrieval.collection.store import Collection
 from ray_pipeline.retrieval.documents.build import DocumentSettings
 from ray_pipeline.retrieval.embed import EmbedSettings
 from ray_pipeline.retrieval.index.settings import IndexSettings
@@ -22,6 +24,8 @@ class IndexJob(JobSettings):
     model: EmbedderSettings = section(..., "the embedder")
     embed: EmbedSettings = section(EmbedSettings(), "how texts are cut into shards and batches")
     index: IndexSettings = section(IndexSettings(), "the index")
+    collection: str | None = placement(None, "publish as the version in use of this collection")
+    note: str = placement("", "a word about this version")
     documents: DocumentSettings = section(DocumentSettings(), "how texts, fields and words are kept beside it")
 
 
@@ -35,6 +39,10 @@ def index(settings: IndexJob, run: Run) -> None:
     documents = build_documents(run, data, settings.documents)
     print(f"index: {built.location.uri}")
     print(f"documents: {documents.location.uri}")
+    if settings.collection is not None:
+        collection = Collection(run.workspace.root, settings.collection)
+        run.act(f"publish to collection {collection.name}", lambda: collection.publish(built, documents, note=settings.note))
+        print(versions_table(collection))
 
 
 def _asking(data: PreparedData) -> str | None:

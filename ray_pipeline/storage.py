@@ -133,9 +133,27 @@ class Location:
             _put(filesystem, temporary, data)
             filesystem.move(temporary, path)
 
+    def create(self, data: bytes | pa.Buffer) -> bool:
+        """Write a file that is not there yet; False where it is. On a local disk of two that try at once one succeeds; a store that
+        cannot promise that is asked first."""
+        if not self.is_local:
+            if self.exists():
+                return False
+            self.write(data)
+            return True
+        aside = self.parent / _temporary_name(self.name)
+        aside.write(data)
+        try:
+            os.link(aside.uri, self.uri)
+        except FileExistsError:
+            return False
+        finally:
+            aside.delete()
+        _flush_folder(Path(self.uri).parent)
+        return True
+
     def write_json(self, value: Any) -> None:
-        # a lone surrogate (in a file name, say) becomes its own JSON escape, which reads back as it was
-        self.write((json.dumps(value, indent=2, ensure_ascii=False, sort_keys=False) + "\n").encode("utf-8", "backslashreplace"))
+        self.write(json_bytes(value))
 
     def children(self) -> list[Location]:
         """What lies directly inside, by name; nothing where there is no such folder."""
@@ -192,6 +210,11 @@ def _put(filesystem: fs.FileSystem, path: str, data: bytes | pa.Buffer) -> None:
         if filesystem.get_file_info(path).type == fs.FileType.File:
             filesystem.delete_file(path)
         raise
+
+
+def json_bytes(value: Any) -> bytes:
+    """A value as a JSON file holds it; a lone surrogate (in a file name, say) becomes its own escape, which reads back as it was."""
+    return (json.dumps(value, indent=2, ensure_ascii=False, sort_keys=False) + "\n").encode("utf-8", "backslashreplace")
 
 
 def _temporary_name(name: str) -> str:

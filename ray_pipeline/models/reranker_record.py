@@ -13,7 +13,7 @@ from typing import Final
 
 from ray_pipeline.config import Settings, identity, parse, section
 from ray_pipeline.errors import ModelError, SettingsError
-from ray_pipeline.models.record import RECORD, read_record
+from ray_pipeline.models.record import RECORD, read_record, role_of
 from ray_pipeline.models.reranker_settings import RerankerKind, RerankerSettings, Score
 from ray_pipeline.text.pair_prompts import FlagPrompt, PairPrompt, TwoTextsPrompt
 
@@ -49,7 +49,7 @@ def reranker_as_trained(settings: RerankerSettings, folder: Path) -> RerankerSet
     `ModelError`. Doing it again changes nothing."""
     if settings.listwise:
         raise ModelError(f"{folder}: reranker.kind={settings.kind} orders lists and scores no pairs; it reranks, and cannot be trained or teach")
-    trained = trained_reranker(folder)
+    trained = None if settings.kind == "classifier" and _is_embedder(folder) else trained_reranker(folder)
     if trained is None:
         return _usual(settings, folder)
     if settings.prompt is not None and settings.prompt.pieces() != trained.prompt.pieces():
@@ -64,6 +64,12 @@ def reranker_as_trained(settings: RerankerSettings, folder: Path) -> RerankerSet
     return settings.model_copy(
         update={"kind": trained.kind, "prompt": trained.prompt, "score": trained.score, "yes": trained.yes, "no": trained.no, **lengths}
     )
+
+
+def _is_embedder(folder: Path) -> bool:
+    """An embedder of ours may be what a classifier begins with; it has no head yet."""
+    record = read_record(folder, None)
+    return record is not None and role_of(record) == "embedder"
 
 
 def _usual(settings: RerankerSettings, folder: Path) -> RerankerSettings:

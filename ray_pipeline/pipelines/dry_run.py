@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from ray_pipeline.artifacts import MANIFEST, Artifact, Attempt, Workspace, load
-from ray_pipeline.pipelines.stage import Done, Outcome, Run, Stage
+from ray_pipeline.pipelines.stage import Done, Outcome, Run, Stage, T
 
 _SHOWN: Final = 6  # differing settings in one line
 _ABSENT: Final = "nothing"
@@ -49,6 +49,10 @@ class DryRun(Run):
             self.lines.append(f"  {'done':<6} {stage.name:<14} {name[:12]}  {found.location.uri}")
         self.done.append(Done(stage.name, "already done", 0.0, found))
         return found
+
+    def act(self, what: str, do: Callable[[], T]) -> T | None:
+        self.lines.append(f"  {'to do':<6} {what}")
+        return None
 
     def say(self, line: str) -> None:
         """A heading."""

@@ -11,7 +11,7 @@ import logging
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from ray_pipeline.artifacts import Artifact, Attempt, File, Input, Workspace, fingerprint
 from ray_pipeline.config import Settings, identity_of
@@ -21,6 +21,7 @@ from ray_pipeline.progress import Progress, duration
 from ray_pipeline.revision import code_revision
 
 logger = logging.getLogger(__name__)
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -86,6 +87,11 @@ class Run:
         artifact = attempt.publish(_body(stage, name, outcome))
         self._note(stage, "resumed" if finished else "computed", started, artifact)
         return artifact
+
+    def act(self, what: str, do: Callable[[], T]) -> T | None:
+        """Something done beside artifacts (a version taken into use). A dry run says `what` and leaves it."""
+        logger.info("%s", what)
+        return do()
 
     def _note(self, stage: Stage, status: str, started: float, artifact: Artifact) -> None:
         line = Done(stage.name, status, time.monotonic() - started, artifact)

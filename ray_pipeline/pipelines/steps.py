@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Final, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from ray_pipeline.artifacts import Artifact
 from ray_pipeline.config import Settings, identity, layered, parse, section, source
@@ -30,7 +30,7 @@ from ray_pipeline.pipelines.retrieve import PipelineChainSettings, RetrievalSett
 from ray_pipeline.pipelines.score import score_groups
 from ray_pipeline.pipelines.stage import Run
 from ray_pipeline.pipelines.train_embedder import TrainingInputs, train_embedder, trained_model
-from ray_pipeline.pipelines.train_reranker import RerankerInputs, train_reranker, trained_reranker
+from ray_pipeline.pipelines.train_reranker import RerankerInputs, begun_with, train_reranker, trained_reranker
 from ray_pipeline.retrieval.pseudo_labels import PseudoLabelSettings
 from ray_pipeline.retrieval.score import ScoreSettings
 from ray_pipeline.tasks.embedder_settings import EmbedderTraining
@@ -172,13 +172,20 @@ class TrainRerankerStep(ModelStep):
     """Train a reranker; the model of `model` finds the candidates that it is evaluated on."""
 
     gives: ClassVar[str] = "reranker"
-    reads: ClassVar[Mapping[str, str]] = {"model": "model", "groups": "groups", "reranker": "reranker"}
+    reads: ClassVar[Mapping[str, str]] = {"model": "model", "groups": "groups", "reranker": "reranker", "begins_with": "model"}
 
     kind: Literal["train_reranker"] = identity("train_reranker", "train a reranker")
     groups: str = source(..., "the step whose groups are its lists")
     reranker: str = source(BASE, "base (the pipeline's own reranker), or the step whose reranker is trained on")
+    begins_with: str | None = source(None, "the step whose embedder a classifier begins with, instead of the base model's weights")
     training: RerankerTraining = section(RerankerTraining(), "how")
     rows: RowSettings = section(RowSettings(), "which rows are trained and evaluated on")
+
+    @model_validator(mode="after")
+    def _one_beginning(self) -> TrainRerankerStep:
+        if self.begins_with is not None and self.reranker != BASE:
+            raise ValueError(f"begins with {self.begins_with!r} and with {self.reranker!r}: drop begins_with or reranker")
+        return self
 
     def make(self, chain: Chain) -> Artifact:
         data, candidates = prepare(chain.run, chain.own(self).data), None
@@ -186,7 +193,10 @@ class TrainRerankerStep(ModelStep):
             found, _ = chain.retrieved(self, self.rows.eval_split, None, self.training.candidates)
             candidates = found.ranking
         inputs = RerankerInputs(data, chain.made[self.groups], candidates)
-        return train_reranker(chain.run, inputs, chain.reranker(self.reranker), self.training, self.rows)
+        base = chain.reranker(self.reranker)
+        if self.begins_with is not None:
+            base = begun_with(chain.made[self.begins_with], base)
+        return train_reranker(chain.run, inputs, base, self.training, self.rows)
 
 
 class ScoreStep(Settings):

@@ -49,6 +49,13 @@ def train_reranker(run: Run, inputs: RerankerInputs, model: RerankerSettings, tr
     return train_on_workers(run, stage, training.train, lambda place: RerankerRun(model, training, rows, inputs.uris(), place))
 
 
+def begun_with(embedder: Artifact, base: RerankerSettings) -> RerankerSettings:
+    """Settings of a classifier whose body is an embedder's, trained already on the same texts; its head is new."""
+    if base.kind != "classifier":
+        raise SettingsError(f"begins_with: an embedder is the beginning of a classifier, and reranker.kind is {base.kind}; set it to classifier")
+    return base.model_copy(update={"name": embedder.location.uri, "revision": None})
+
+
 def trained_reranker(model: Artifact, base: RerankerSettings) -> RerankerSettings:
     """Settings to use a trained reranker with: what it was trained with it says itself."""
     of_training = {name: type(base).model_fields[name].default for name in _SAID_BY_THE_MODEL}

@@ -1,9 +1,10 @@
-"""What an index is and finds, as a table for people."""
+"""What an index is and finds, and which versions a collection has, as tables for people."""
 
 from __future__ import annotations
 
 from ray_pipeline.artifacts import Artifact
 from ray_pipeline.reports.markdown import table
+from ray_pipeline.retrieval.collection.store import Collection
 
 
 def index_table(index: Artifact) -> str:
@@ -23,3 +24,14 @@ def index_table(index: Artifact) -> str:
         table(["effort", f"recall@{depth}", ""], rows),
     ]
     return "\n".join(lines)
+
+
+def versions_table(collection: Collection) -> str:
+    """All versions, the one in use marked."""
+    current = collection.current().number
+    versions = [collection.version(number) for number in collection.numbers()]
+    rows = [
+        [str(one.number), "in use" if one.number == current else "", one.published, one.index, f"from {one.first_change}", one.note]
+        for one in versions
+    ]
+    return table(["version", "", "published", "index", "changes on top", "note"], rows) + f"\n{collection.last_change():,} batches of changes"

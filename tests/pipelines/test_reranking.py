@@ -7,18 +7,21 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
+from safetensors.torch import load_file
 
 from jobs.command_line import settings_from
 from jobs.pipeline import PipelineJob
 from ray_pipeline.artifacts import Artifact, Workspace, load
 from ray_pipeline.config import parse
-from ray_pipeline.errors import DataError, SettingsError
+from ray_pipeline.errors import DataError, ModelError, SettingsError
 from ray_pipeline.models.reranker import Reranker
 from ray_pipeline.models.reranker_settings import RerankerSettings
 from ray_pipeline.models.source import locate
 from ray_pipeline.pipelines.plan import run_steps
 from ray_pipeline.pipelines.score import score_groups
 from ray_pipeline.pipelines.stage import Run
+from ray_pipeline.pipelines.train_reranker import begun_with
 from ray_pipeline.placement.cluster import ClusterSettings
 from ray_pipeline.ranking import Ranking
 from ray_pipeline.retrieval.score import ScoreSettings
@@ -158,6 +161,8 @@ def test_a_killed_scoring_goes_on_by_shards(done: dict[str, Artifact], tiny_mode
         ({"reranked": {**STEPS["reranked"], "rerankers": ["reranker", "reranker"]}}, "say how they become one"),
         ({"fused": {**STEPS["fused"], "rerank": {"fusion": "rrf"}}}, "with one scoring changes nothing"),
         ({"scored": {**STEPS["scored"], "groups": "student"}}, "there is no such step|that step comes later"),
+        ({"again": {**STEPS["reranker"], "begins_with": "reranker"}}, "that step gives reranker, and model is needed here"),
+        ({"again": {**STEPS["reranker"], "begins_with": "student", "reranker": "reranker"}}, "drop begins_with or reranker"),
     ],
 )
 def test_steps_that_do_not_fit_are_refused_before_anything_runs(tiny_model: Path, tmp_path: Path, changes: dict[str, Any], said: str) -> None:
@@ -171,3 +176,30 @@ def test_distilling_from_groups_that_no_teacher_scored_is_refused(done: dict[str
     steps = {"mine": STEPS["mine"], "student": {**STEPS["student"], "groups": "mine"}}
     with pytest.raises(DataError, match=r"of no query did the teacher score two documents .*python -m jobs\.score"):
         list(run_steps(Run(Workspace.at(str(workspace)), HERE), job(tiny_model, workspace, steps), "a test"))
+
+
+def test_a_classifier_begins_with_the_embedder_that_was_trained(done: dict[str, Artifact], tiny_model: Path) -> None:
+    workspace = Path(done["mine"].location.uri).parents[1]
+    training = {"train": {**TRAIN, "optimizer": {"lr": 1e-12}}, "batches": {"negatives_per_query": 3}}
+    steps = {**STEPS, "again": {"kind": "train_reranker", "groups": "mine", "begins_with": "student", "training": training}}
+    run = Run(Workspace.at(str(workspace)), HERE)
+    made = {one.name: one.artifact for one in run_steps(run, job(tiny_model, workspace, steps), "a test")}
+    name = "encoder.layer.0.output.dense.weight"
+    again = load_file(made["again"].file("model/model.safetensors").uri)[f"bert.{name}"]
+    student = load_file(made["student"].file("model/model.safetensors").uri)[name]
+    base = load_file(tiny_model / "model.safetensors")[name]
+    assert torch.allclose(again, student, atol=1e-9)
+    assert not torch.allclose(base, student, atol=1e-9)
+    scored = [one for one in run.done if one.stage == "reranker" and one.status == "computed"]
+    assert len(scored) == 1
+
+
+def test_only_a_classifier_begins_with_an_embedder(done: dict[str, Artifact], tiny_model: Path) -> None:
+    base = job(tiny_model, Path("unused"), STEPS).reranker
+    assert base is not None
+    with pytest.raises(SettingsError, match=r"reranker\.kind is auto; set it to classifier"):
+        begun_with(done["student"], base.model_copy(update={"kind": "auto"}))
+    with pytest.raises(ModelError, match="is an embedder, and a reranker is needed here"):
+        Reranker(base.model_copy(update={"kind": "auto", "name": done["student"].location.uri}))
+    with pytest.raises(ModelError, match="head"):
+        Reranker(base.model_copy(update={"name": done["student"].location.uri}))

@@ -43,9 +43,16 @@ class Documents:
         return sorted({name for part in self.parts for name in part.columns.column_names})
 
     def document(self, row: int) -> dict[str, Any]:
+        part, inside = self._place(row)
+        return part.document(inside)
+
+    def doc_id(self, row: int) -> str:
+        part, inside = self._place(row)
+        return str(part.documents.column("doc_id")[inside].as_py())
+
+    def _place(self, row: int) -> tuple[DocumentsPart, int]:
         number = int(np.searchsorted(self._ends, row, side="right"))
-        part = self.parts[number]
-        return part.document(row - int(self._ends[number]) + len(part))
+        return self.parts[number], row - int(self._ends[number]) + len(self.parts[number])
 
     def rows_of(self, doc_ids: Sequence[str]) -> list[int]:
         """The row of each id, -1 for one that is not here."""

@@ -55,8 +55,7 @@ class IndexPart:
         assert self.vectors is not None
         if not len(rows):
             return self._ranking(np.full((len(queries), k), PAD_DOC, np.int64), np.full((len(queries), k), -np.inf, np.float32))
-        kept: Stored = np.ascontiguousarray(self.vectors[rows])
-        found = search(queries, kept, k)
+        found = search(queries, self.vectors[rows], k)
         return self._ranking(np.where(found.docs == PAD_DOC, PAD_DOC, rows[found.docs]), found.scores)
 
     def _scored(self, queries: NDArray[np.float32], found: NDArray[np.int64]) -> NDArray[np.float32]:

@@ -26,14 +26,15 @@ def sample(rows: int, count: int, seed: int) -> NDArray[np.int64]:
 
 
 def recall(found: Ranking, exact: Ranking) -> float:
-    """The share of the exact answers' documents that `found` holds, over the queries of `exact`."""
+    """The share of the exact answers' documents that `found` holds, over the queries of `exact`; all of it
+    where there is nothing to find."""
     place = {int(query): row for row, query in enumerate(found.queries)}
     wanted = kept = 0
     for query, docs in zip(exact.queries, exact.docs, strict=True):
         asked = docs[docs != PAD_DOC]
         wanted += len(asked)
         kept += int(np.isin(asked, found.docs[place[int(query)]]).sum())
-    return kept / max(wanted, 1)
+    return kept / wanted if wanted else 1.0
 
 
 def chosen_parameters(curve: Mapping[str, float], settings: IndexSettings) -> str:

@@ -14,7 +14,7 @@ N, df and the mean length are those of all parts together, so a corpus in parts 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -30,41 +30,53 @@ B: Final = 0.75
 
 
 @dataclass(frozen=True)
-class _Part:
-    """A part and the weight of its documents' lengths: k1 * (1 - b + b * |d| / mean |d|)."""
+class Statistics:
+    """What a score depends on beside the document itself: of all documents, wherever they lie."""
 
-    postings: Postings
-    weights: NDArray[np.float32]
-    first: int
+    documents: int
+    tokens: int
+    frequency: Mapping[str, int]  # how many documents hold a term, for the terms that were asked about
+
+    def __add__(self, other: Statistics) -> Statistics:
+        terms = {**self.frequency, **other.frequency}
+        both = {term: self.frequency.get(term, 0) + other.frequency.get(term, 0) for term in terms}
+        return Statistics(self.documents + other.documents, self.tokens + other.tokens, both)
 
 
 class BM25Index:
     """Parts of a corpus, in the order of their documents, searched as one."""
 
     def __init__(self, parts: Sequence[Postings], k1: float = K1, b: float = B) -> None:
-        self.documents = sum(map(len, parts))
-        if not self.documents:
-            raise DataError("BM25 was given no documents; the corpus is empty")
-        mean = max(sum(int(part.lengths.sum(dtype=np.int64)) for part in parts) / self.documents, 1e-9)
-        firsts = np.cumsum([0, *map(len, parts)])
-        self._parts = [
-            _Part(part, (k1 * (1 - b + b * part.lengths / mean)).astype(np.float32), int(first)) for part, first in zip(parts, firsts, strict=False)
-        ]
+        self._parts, self._k1, self._b = parts, k1, b
+        self._firsts = np.cumsum([0, *map(len, parts)]).tolist()
+        self.documents = int(self._firsts[-1])
+        self._tokens = sum(int(part.lengths.sum(dtype=np.int64)) for part in parts)
 
     @classmethod
     def build(cls, texts: Iterable[str], k1: float = K1, b: float = B) -> BM25Index:
         """The index of documents 0, 1, 2... in the order given."""
-        return cls([Postings.build(texts)], k1, b)
+        found = cls([Postings.build(texts)], k1, b)
+        if not found.documents:
+            raise DataError("BM25 was given no documents; the corpus is empty")
+        return found
 
     @property
     def terms(self) -> int:
         """How many different terms the largest part holds."""
-        return max(len(part.postings.terms) for part in self._parts)
+        return max((len(part.terms) for part in self._parts), default=0)
 
-    def search(self, texts: Iterable[str], k: int, keep: NDArray[np.bool_] | None = None) -> Ranking:
+    def statistics(self, texts: Iterable[str]) -> Statistics:
+        """Of these documents, for the terms of these texts."""
+        asked = sorted({token for text in texts for token in tokens(text)})
+        spread = np.zeros(len(asked), dtype=np.int64)
+        for part in self._parts:
+            spread += np.array([part.frequency(row) for row in part.rows_of(asked)], dtype=np.int64)
+        return Statistics(self.documents, self._tokens, dict(zip(asked, spread.tolist(), strict=True)))
+
+    def search(self, texts: Sequence[str], k: int, keep: NDArray[np.bool_] | None = None) -> Ranking:
         """The best k documents for each query text among those where `keep`, query rows counting from 0; equal scores by
         document row descending."""
-        found = [self._best(text, k, keep) for text in texts]
+        found = [_in_order(*one, k) for one in self.candidates(texts, k, keep)]
         width = max((len(docs) for docs, _ in found), default=0)
         docs = np.full((len(found), width), PAD_DOC, dtype=np.int64)
         scores = np.full((len(found), width), -np.inf, dtype=np.float32)
@@ -73,27 +85,39 @@ class BM25Index:
             scores[row, : len(row_docs)] = row_scores
         return Ranking(np.arange(len(found)), docs, scores)
 
-    def _best(self, text: str, k: int, keep: NDArray[np.bool_] | None) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    def candidates(
+        self, texts: Sequence[str], k: int, keep: NDArray[np.bool_] | None = None, known: Statistics | None = None
+    ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float32]]]:
+        """For each text the documents that can be among the best k, in no order: all that tie for the last place are there.
+        `known`: of all documents, where these are some of them."""
+        known = known or self.statistics(texts)
+        for text in texts:
+            scores = self._scores(text, known)
+            if keep is not None:
+                scores[~keep] = 0
+            docs = np.flatnonzero(scores)
+            if len(docs) > k:
+                docs = docs[scores[docs] >= np.partition(scores[docs], -k)[-k]]
+            yield docs, scores[docs]
+
+    def _scores(self, text: str, known: Statistics) -> NDArray[np.float32]:
+        """[documents] scores, 0 where no token is shared."""
         asked = Counter(tokens(text))
-        rows = [part.postings.rows_of(list(asked)) for part in self._parts]
-        held = np.array([[part.postings.frequency(row) for row in mine] for part, mine in zip(self._parts, rows, strict=True)], dtype=np.int64)
-        spread = held.sum(axis=0)
-        idf = np.log(1 + (self.documents - spread + 0.5) / (spread + 0.5)) * np.array(list(asked.values()), dtype=np.float64)
+        spread = np.array([known.frequency.get(term, 0) for term in asked], dtype=np.int64)
+        repeats = np.array(list(asked.values()), dtype=np.float64)
+        weights = (np.log(1 + (known.documents - spread + 0.5) / (spread + 0.5)) * repeats).astype(np.float32)
+        per_token = np.float32(self._k1 * self._b / max(known.tokens / max(known.documents, 1), 1e-9))
+        fixed = np.float32(self._k1 * (1 - self._b))
         scores = np.zeros(self.documents, dtype=np.float32)
-        for part, mine in zip(self._parts, rows, strict=True):
-            inside = scores[part.first : part.first + len(part.postings)]
-            for row, weight in zip(mine, idf.astype(np.float32), strict=True):
+        for part, first in zip(self._parts, self._firsts, strict=False):
+            inside = scores[first : first + len(part)]
+            for row, weight in zip(part.rows_of(list(asked)), weights, strict=True):
                 if row >= 0:
-                    docs, counts = part.postings.of_term(row)
-                    inside[docs] += weight * (counts / (counts + part.weights[docs]))
-        if keep is not None:
-            scores[~keep] = 0
-        return _first(scores, k)
+                    docs, counts = part.of_term(row)
+                    inside[docs] += weight * (counts / (counts + fixed + per_token * part.lengths[docs])).astype(np.float32)
+        return scores
 
 
-def _first(scores: NDArray[np.float32], k: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-    docs = np.flatnonzero(scores)
-    if len(docs) > k:  # everything tied with the k-th stays until the order is settled
-        docs = docs[scores[docs] >= np.partition(scores[docs], -k)[-k]]
-    docs = docs[np.lexsort((-docs, -scores[docs]))][:k]
-    return docs, scores[docs]
+def _in_order(docs: NDArray[np.int64], scores: NDArray[np.float32], k: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    order = np.lexsort((-docs, -scores))[:k]
+    return docs[order], scores[order]

@@ -88,7 +88,7 @@ def test_two_builds_rank_alike() -> None:
     generator = np.random.default_rng(0)
     documents = [" ".join(f"w{n}" for n in generator.integers(0, 30, 12)) for _ in range(200)]
     first = BM25Index.build(documents).search(documents[:20], k=50)
-    second = BM25Index.build(iter(documents)).search(iter(documents[:20]), k=50)
+    second = BM25Index.build(iter(documents)).search(documents[:20], k=50)
     assert np.array_equal(first.docs, second.docs)
     assert np.array_equal(first.scores, second.scores)
 
@@ -123,3 +123,17 @@ def test_equals_bm25s() -> None:
         found = ours.search([query], 20)
         assert found.scores[0].tolist() == pytest.approx(sorted(theirs.tolist(), reverse=True)[: found.docs.shape[1]], rel=1e-5)
         assert theirs[found.docs[0]].tolist() == pytest.approx(found.scores[0].tolist(), rel=1e-5)
+
+
+def test_a_share_of_the_documents_scores_as_the_whole_does() -> None:
+    documents = ["one two", "two", "two three three", "four", "one"]
+    whole = BM25Index.build(documents).search(["two three"], 5)
+    shares = [BM25Index.build(documents[:2]), BM25Index.build(documents[2:])]
+    known = shares[0].statistics(["two three"]) + shares[1].statistics(["two three"])
+    found = [
+        (first + doc, score)
+        for first, share in zip((0, 2), shares, strict=True)
+        for docs, scores in share.candidates(["two three"], 5, known=known)
+        for doc, score in zip(docs.tolist(), scores.tolist(), strict=True)
+    ]
+    assert sorted(found, key=lambda one: (-one[1], -one[0])) == list(zip(whole.docs[0].tolist(), whole.scores[0].tolist(), strict=True))
