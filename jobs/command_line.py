@@ -14,6 +14,7 @@ import io
 import json
 import logging
 import os
+import re
 import shlex
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -121,7 +122,7 @@ def _override(given: str, groups: Mapping[str, Sequence[str]]) -> str:
     if not key[:1].isalpha():
         return given
     if key not in groups:
-        return f"++{given}"
+        return f"++{key}={_whole(value)}"
     choices = groups[key]
     if value == "null":
         return f"~{key}"
@@ -130,6 +131,15 @@ def _override(given: str, groups: Mapping[str, Sequence[str]]) -> str:
         hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(choices)}"
         raise SettingsError(f"{given}: no such file in configs/{key}; {hint}")
     return given
+
+
+def _whole(value: str) -> str:
+    """A plain value with commas or equals signs (`IVF,SQ8`, `nprobe=16`) in quotes, which Hydra would otherwise read as several."""
+    if value[:1] in ("", *"\"'[{$") or not any(mark in value for mark in ",="):
+        return value
+    # backslashes count only before a quote, where Hydra wants each of them twice
+    escaped = re.sub(r"(\\*)('|$)", lambda found: found[1] * 2 + (r"\'" if found[2] else ""), value)
+    return f"'{escaped}'"
 
 
 def main(job: str, kind: type[J], body: Callable[[J, Run], None]) -> None:

@@ -1,5 +1,7 @@
-"""Build an index of a data set's documents, measure what it finds, and publish it if that is enough; with `collection=NAME` as the
-version in use of a collection, which a service serves."""
+"""Build an index of a data set's documents, measure what it finds, and publish it if that is enough.
+
+With `collection=NAME` it becomes the version in use of a collection, which a service serves.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
 """List, and with --delete remove, artifacts nothing descends from and what ended attempts left behind.
 
-Deleting the leaves makes their parents leaves: run it again to go further up. Nothing younger than --older-than-hours is
-touched, so a job that is at work, or was stopped a moment ago, keeps its shards.
+What a version of a collection serves stays until the version is dropped (jobs.publish). Deleting the leaves makes their parents
+leaves: run it again to go further up. Nothing younger than --older-than-hours is touched, so a job that is at work, or was
+stopped a moment ago, keeps its shards.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from collections.abc import Iterator, Sequence
 
 from ray_pipeline.artifacts import MANIFEST, Workspace, childless
 from ray_pipeline.errors import ArtifactError, PipelineError
+from ray_pipeline.retrieval.collection.store import collections
 from ray_pipeline.storage import Location
 
 
@@ -35,7 +37,8 @@ def candidates(workspace: Workspace, stages: Sequence[str], keep: Sequence[str],
 def _leftovers(workspace: Workspace) -> Iterator[tuple[str, str, str, Location]]:
     """Why it may go, its stage, its fingerprint, its folder."""
     published = list(workspace.artifacts())
-    leaves = {leaf.location.uri for leaf in childless(published)}
+    served = {uri for collection in collections(workspace.root) for number in collection.numbers() for uri in collection.version(number).artifacts}
+    leaves = {leaf.location.uri for leaf in childless(published)} - served
     for artifact in published:
         stage, name = artifact.stage, artifact.fingerprint
         if artifact.location.uri in leaves:

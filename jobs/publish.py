@@ -1,4 +1,4 @@
-"""List the versions of a collection, or take one into use: `collection=papers version=3` goes back to version 3."""
+"""List the versions of a collection, take one into use (`collection=papers version=3` goes back to version 3), or drop one."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from ray_pipeline.retrieval.collection.store import Collection
 
 class PublishJob(JobSettings):
     collection: str = placement(..., "the collection, as jobs.index named it")
-    version: int | None = placement(None, "the version to take into use; null: only list them", ge=1)
+    version: int | None = placement(None, "the version to take into use", ge=1)
+    forget: int | None = placement(None, "a version to drop; jobs.prune may then delete its artifacts", ge=1)
 
 
 def publish(settings: PublishJob, run: Run) -> None:
@@ -19,6 +20,9 @@ def publish(settings: PublishJob, run: Run) -> None:
     if settings.version is not None:
         version = settings.version
         run.act(f"take version {version} of {collection.name} into use", lambda: collection.use(version))
+    if settings.forget is not None:
+        dropped = settings.forget
+        run.act(f"drop version {dropped} of {collection.name}", lambda: collection.forget(dropped))
     print(versions_table(collection))
 
 

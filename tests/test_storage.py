@@ -8,6 +8,7 @@ import json
 import os
 import pickle
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -157,3 +158,19 @@ def test_json_is_written_for_people(tmp_path: Path) -> None:
     place.write_json({"b": 1, "a": 2})
     assert place.read() == b'{\n  "b": 1,\n  "a": 2\n}\n'
     assert list(json.loads(place.read())) == ["b", "a"]
+
+
+def test_a_file_is_created_once(root: Location) -> None:
+    place = root / "folder" / "once.json"
+    assert place.create(b"first")
+    assert not place.create(b"second")
+    assert place.read() == b"first"
+    assert [one.name for one in (root / "folder").children()] == ["once.json"]
+
+
+def test_of_many_that_create_one_file_one_succeeds(tmp_path: Path) -> None:
+    place = Location.of(str(tmp_path / "once"))
+    with ThreadPoolExecutor(8) as pool:
+        won = list(pool.map(lambda number: place.create(str(number).encode()), range(32)))
+    assert sum(won) == 1
+    assert place.read() == str(won.index(True)).encode()

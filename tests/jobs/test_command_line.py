@@ -20,10 +20,12 @@ from jobs import command_line, prune, show, verify
 from jobs.command_line import CONFIGS, groups_of, help_text, run_job, settings_from
 from jobs.embed import EmbedJob
 from jobs.evaluate import EvaluateJob, evaluate
+from jobs.index import IndexJob
 from jobs.merge import MergeJob
 from jobs.mine import MineJob
 from jobs.pipeline import PipelineJob, pipeline
 from jobs.pseudo_label import PseudoLabelJob
+from jobs.publish import PublishJob
 from jobs.rerank import RerankJob
 from jobs.score import ScoreJob
 from jobs.search import SearchJob, search
@@ -39,7 +41,8 @@ ROOT = Path(__file__).parents[2]
 RETRIEVING = {"embed": EmbedJob, "search": SearchJob, "mine": MineJob, "evaluate": EvaluateJob, "pipeline": PipelineJob}
 COMPUTING = {**RETRIEVING, "pseudo_label": PseudoLabelJob, "train_embedder": TrainEmbedderJob}
 RERANKING = {"score": ScoreJob, "rerank": RerankJob, "train_reranker": TrainRerankerJob}
-ALL = {**COMPUTING, **RERANKING, "merge": MergeJob, "sweep": SweepTrainEmbedder}
+SERVED = {"index": IndexJob, "publish": PublishJob}
+ALL = {**COMPUTING, **RERANKING, **SERVED, "merge": MergeJob, "sweep": SweepTrainEmbedder}
 WORDS = ("search.method=bm25", "data.rows=300", "search.k=100")  # a job that needs no model and no Ray
 
 
@@ -114,6 +117,11 @@ def test_a_group_is_one_only_for_jobs_that_have_it() -> None:
     assert settings_from("merge", ["model=outputs/model/abc"])["model"] == "outputs/model/abc"
     with pytest.raises(SettingsError, match="no such file in configs/experiment; did you mean 'smoke/iterated_minilm'"):
         settings_from("pipeline", ["experiment=smoke/iterated_minlm"])
+
+
+@pytest.mark.parametrize("value", ["IVF,SQ8", "nprobe=16", "a,b='c' \\ d", "it's, so", "plain text", "x=y=z", "a,\\\\", "b,\\'"])
+def test_a_plain_value_needs_no_quotes(value: str) -> None:
+    assert settings_from("index", [f"note={value}"])["note"] == value
 
 
 @pytest.mark.parametrize(

@@ -25,6 +25,7 @@ from ray_pipeline.retrieval.documents import opened as documents
 from ray_pipeline.retrieval.index import opened as index
 from ray_pipeline.storage import Location, json_bytes
 
+FOLDER: Final = "collections"
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 
 
@@ -40,6 +41,11 @@ class Version:
     published: str
     note: str = ""
 
+    @property
+    def artifacts(self) -> tuple[str, str]:
+        """What it serves."""
+        return self.index, self.documents
+
 
 class Collection:
     """A collection by name below a workspace."""
@@ -48,7 +54,7 @@ class Collection:
         if not _NAME.fullmatch(name):
             raise SettingsError(f"collection {name!r}: lower-case letters, digits, - and _, at most 63, are a name")
         self.name = name
-        self.folder = workspace / "collections" / name
+        self.folder = workspace / FOLDER / name
 
     def publish(self, built: Artifact, kept: Artifact, *, first_change: int | None = None, note: str = "") -> Version:
         """Make an index and its documents the version in use. `first_change`: of the changes that they do not hold; None: of those of the
@@ -76,6 +82,12 @@ class Collection:
         load(version.documents, documents.STAGE)
         (self.folder / "current.json").write_json({"version": number})
         return version
+
+    def forget(self, number: int) -> None:
+        """Drop a version that is not in use; `jobs.prune` may then delete its artifacts."""
+        if self.current().number == self.version(number).number:
+            raise SettingsError(f"collection {self.name}: version {number} is in use; take another into use first")
+        self._place(number).delete()
 
     def exists(self) -> bool:
         return (self.folder / "current.json").exists()
@@ -128,6 +140,11 @@ class Collection:
 
     def _change(self, number: int) -> Location:
         return self.folder / "changes" / f"{number:012d}.arrow"
+
+
+def collections(workspace: Location) -> list[Collection]:
+    """All collections below a workspace."""
+    return [Collection(workspace, folder.name) for folder in (workspace / FOLDER).children() if _NAME.fullmatch(folder.name)]
 
 
 def _require_same_documents(built: Artifact, kept: Artifact) -> None:
