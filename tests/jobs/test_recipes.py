@@ -22,8 +22,8 @@ from ray_pipeline.text.pair_prompts import FlagPrompt
 
 SMOKE = sorted(path.stem for path in (CONFIGS / "experiment" / "smoke").glob("*.yaml"))
 OWN_DATA = ("staged_embedder", "hard_negatives", "iterated_minilm")  # generated: no path is needed
-NEEDED = ("bge_qcot_high", "bge_qcot_low", "bge_semi", "bge_hard", "theorem_big_run", "eedi_minilm", "eedi_icl", *OWN_DATA)
-RERANKED = ("eedi_icl", "iterated_minilm")
+NEEDED = ("bge_qcot_high", "bge_qcot_low", "bge_semi", "bge_hard", "theorem_big_run", "eedi_minilm", "eedi_loop", "eedi_icl", *OWN_DATA)
+RERANKED = ("eedi_icl", "eedi_loop", "iterated_minilm")
 
 
 def composed(experiment: str) -> dict[str, Any]:
@@ -246,6 +246,12 @@ def test_iterated_minilm(tiny_model: Path, workspace: Path, capsys: pytest.Captu
     assert [("before reranking" in one) for one in reports] == [False, False, True, False, True]
     ran("iterated_minilm", workspace, *given)
     assert "\n0 of " in capsys.readouterr().out  # the second time nothing is left to do
+
+
+def test_eedi_loop(tiny_model: Path, workspace: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    found = ran("eedi_loop", workspace, f"model.name={tiny_model}", f"reranker.name={tiny_model}")
+    assert [one.manifest["inputs"]["model"]["uri"] for one in found["reranker"]] == [one.location.uri for one in found["model"]]
+    assert "| measure | iter0_zero | iter0_retrieved | iter0_reranked | iter1_retrieved | iter1_reranked |" in capsys.readouterr().out
 
 
 def test_eedi_icl(tiny_decoder: Path, workspace: Path, capsys: pytest.CaptureFixture[str]) -> None:
