@@ -36,6 +36,17 @@ def fused(docs: NDArray[np.int64], scorings: Sequence[Scores], how: Fusion, weig
     return np.where(filled, total, -np.inf).astype(np.float32)
 
 
+def fused_lists(lists: Sequence[Sequence[str]]) -> list[tuple[str, float]]:
+    """Reciprocal rank fusion of rankings that hold different documents: one that a list does not hold gets nothing from it. By
+    score and then by id, both descending."""
+    total: dict[str, float] = {}
+    for ids in lists:
+        for rank, name in enumerate(ids, 1):
+            total[name] = total.get(name, 0.0) + 1.0 / (RRF_K + rank)
+    by_id = sorted(total.items(), key=lambda one: one[0], reverse=True)
+    return sorted(by_id, key=lambda one: -one[1])
+
+
 def _reciprocal_ranks(docs: NDArray[np.int64], scores: NDArray[np.float64], filled: NDArray[np.bool_]) -> NDArray[np.float64]:
     order = np.lexsort((-docs, -scores), axis=1)
     ranks = np.empty(order.shape, dtype=np.int64)

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ray_pipeline.errors import ModelError, SettingsError
+from ray_pipeline.errors import DataError, ModelError, SettingsError
 from ray_pipeline.text.cutting import Cutter
 from ray_pipeline.text.prompts import Wrapped
 
@@ -45,6 +45,12 @@ def end_to_end(pieces: Sequence[Sequence[int]], truncated: int = 0) -> Tokens:
     return Tokens(flat, offsets, truncated)
 
 
+def joined(texts: Sequence[NDArray[np.int32]]) -> Tokens:
+    """Each array a text."""
+    offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum([len(one) for one in texts], dtype=np.int64)])
+    return Tokens(np.concatenate(texts).astype(np.int32, copy=False) if texts else np.zeros(0, np.int32), offsets, 0)
+
+
 class TextEncoder:
     """A tokenizer with a length limit and, for some decoders, a terminal token."""
 
@@ -64,6 +70,17 @@ class TextEncoder:
         if terminal is None:
             raise ModelError(f"{folder}: terminal_token {token!r} is not in the vocabulary")
         return self.right if self.right[-1:] == [terminal] else [*self.right, terminal]
+
+    def around(self, bodies: Sequence[Sequence[int]]) -> Tokens:
+        """Token ids that were made elsewhere, by the same tokenizer and without its special tokens, with these around them. No
+        prompt: where it would merge with the text cannot be told any more."""
+        size = self._cutter.tokenizer.get_vocab_size(with_added_tokens=True)
+        for row, ids in enumerate(bodies):
+            unknown = next((one for one in ids if not 0 <= one < size), None)
+            if unknown is not None:
+                raise DataError(f"text {row} holds the token id {unknown}, and the tokenizer knows {size:,}; send ids of this model's own tokenizer")
+        truncated = sum(len(ids) > self._room for ids in bodies)
+        return end_to_end([[*self.left, *ids[: self._room], *self.right] or [self.pad_id] for ids in bodies], truncated)
 
     def encode(self, bodies: Sequence[str], wrapped: Wrapped) -> Tokens:
         """Token ids of `prefix + body + suffix` for each body, within `max_length`."""

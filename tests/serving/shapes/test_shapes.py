@@ -33,8 +33,16 @@ BODIES: list[tuple[str, Any, dict[str, Any]]] = [
     ("cohere-python v2", RerankRequest, {"query": "q", "documents": ["a", "b"], "top_n": 2, "model": "m", "max_tokens_per_doc": None}),
     ("cohere-python v1", RerankRequestV1, {"query": "q", "documents": ["a", {"text": "b"}], "rank_fields": None, "return_documents": None}),
     ("jina", RerankRequestV1, {"query": "q", "documents": ["a"], "top_n": 1, "model": "jina-reranker-v2-base-multilingual", "truncation": True}),
-    ("cohere-python embed v2", EmbedRequest, {"texts": ["a"], "model": "m", "input_type": "search_query", "embedding_types": ["float"], "images": None}),
-    ("langchain-cohere", EmbedRequest, {"texts": ["a"], "model": "m", "input_type": "search_document", "truncate": None, "embedding_types": ["float"]}),
+    (
+        "cohere-python embed v2",
+        EmbedRequest,
+        {"texts": ["a"], "model": "m", "input_type": "search_query", "images": None},
+    ),
+    (
+        "langchain-cohere",
+        EmbedRequest,
+        {"texts": ["a"], "model": "m", "truncate": None, "embedding_types": ["float"]},
+    ),
     ("ours", SearchRequest, {"query": "q", "mode": "hybrid", "rerank": True, "filter": {"year": 2001}}),
 ]
 

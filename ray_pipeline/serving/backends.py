@@ -1,0 +1,79 @@
+"""What stands behind a service in one process, or in one replica of a cluster's: a model with its batcher, a collection with its state."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ray_pipeline.errors import PipelineError
+from ray_pipeline.retrieval.collection.state import Hit, State
+from ray_pipeline.retrieval.collection.store import Collection
+from ray_pipeline.serving.batcher import TokenBatcher
+from ray_pipeline.serving.engines import BatchSettings, EmbedEngine, Ids, QueryWithDocuments, RerankEngine
+from ray_pipeline.serving.service import Found, Lookup
+
+logger = logging.getLogger(__name__)
+Vector = NDArray[np.float32]
+
+
+class BatchedEmbedder:
+    """An embedder that many requests share."""
+
+    def __init__(self, engine: EmbedEngine, settings: BatchSettings) -> None:
+        self.batcher = TokenBatcher[Ids, Vector](engine, settings.token_budget, settings.max_rows)
+
+    async def embed(self, items: Sequence[Ids]) -> Sequence[Vector | Exception]:
+        return await self.batcher.submit(items, [len(item) for item in items])
+
+
+class BatchedReranker:
+    """A reranker that many requests share."""
+
+    def __init__(self, engine: RerankEngine, settings: BatchSettings) -> None:
+        self._shared = engine.shared
+        self.batcher = TokenBatcher[QueryWithDocuments, Vector](engine, settings.token_budget, settings.max_rows)
+
+    async def score(self, items: Sequence[QueryWithDocuments]) -> Sequence[Vector | Exception]:
+        return await self.batcher.submit(items, [item.length(shared=self._shared) for item in items])
+
+
+class SearchedCollection:
+    """A collection in its newest state. Searches run in threads; each ends in the state it began in."""
+
+    def __init__(self, collection: Collection, threads: int = 2) -> None:
+        self._collection = collection
+        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="search")
+        self._loader = ThreadPoolExecutor(1, thread_name_prefix="load")
+        self.state = State.of(collection)
+
+    async def search(self, lookup: Lookup) -> Found:
+        return await asyncio.get_running_loop().run_in_executor(self._threads, looked_up, self.state, lookup)
+
+    async def refresh(self) -> bool:
+        """Take over a version that was published, or changes that were made, since; says whether there was anything. What cannot be
+        opened is reported, and the state before stays in use."""
+        try:
+            newer = await asyncio.get_running_loop().run_in_executor(self._loader, self._newer)
+        except (PipelineError, OSError) as problem:
+            logger.error("collection %s: stays at %s: %s", self._collection.name, self.state.name, problem)
+            return False
+        changed = newer is not self.state
+        self.state = newer
+        return changed
+
+    def _newer(self) -> State:
+        current = self._collection.current()
+        return self.state.caught_up(self._collection) if current == self.state.version else State.of(self._collection, current)
+
+
+def looked_up(state: State, lookup: Lookup) -> Found:
+    """The rankings that were asked for, and their documents, of one state."""
+    dense: Sequence[Sequence[Hit]] = () if lookup.vectors is None else state.dense(lookup.vectors, lookup.k, lookup.filter)
+    lexical: Sequence[Sequence[Hit]] = () if lookup.texts is None else state.lexical(lookup.texts, lookup.k, lookup.filter)
+    names = {hit.doc_id for ranking in (*dense, *lexical) for hit in ranking}
+    return Found(state.name, dense, lexical, {name: state.document(name) or {} for name in names})

@@ -1,0 +1,116 @@
+"""The models of a service: what runs in the thread behind a batcher, and what prepares work for it without the model.
+
+Tokens are made where requests come in, so that what waits is counted in tokens; the model's side sees ids only. An engine takes the items of
+one batch, which the batcher has cut already.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final, TypeAlias
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from ray_pipeline.config import Settings, placement
+from ray_pipeline.errors import ModelError
+from ray_pipeline.models.embedder import Embedder
+from ray_pipeline.models.embedder_settings import EmbedderSettings
+from ray_pipeline.models.reranker import Reranker
+from ray_pipeline.models.reranker_settings import RerankerSettings
+from ray_pipeline.models.shared_prefix import can_share, shared_scores
+from ray_pipeline.text.pairs import PairTokens
+from ray_pipeline.text.tokens import Tokens, joined
+
+Ids: TypeAlias = NDArray[np.int32]
+_WHOLE: Final = 1 << 40  # a budget that cuts nothing: the batch is cut already
+
+
+class BatchSettings(Settings):
+    """How requests share a model; nothing here changes an answer beyond its last bits."""
+
+    token_budget: int = placement(3072, "padded tokens a batch at most", ge=1)
+    max_rows: int = placement(256, "texts or pairs a batch at most", ge=1)
+    threads: int | None = placement(None, "torch threads of a replica; null: all of this machine's cores", ge=1)
+
+
+class EmbedEngine:
+    """An embedder on one device."""
+
+    def __init__(self, settings: EmbedderSettings, device: str = "cpu") -> None:
+        self.embedder = Embedder(settings, device)
+        self([np.asarray(self.embedder.tokenize(["warm"], "document").ids)])  # the first batch is slow: not a caller's
+
+    def __call__(self, items: Sequence[Ids]) -> list[NDArray[np.float32]]:
+        tokens = joined(items)
+        vectors = self.embedder.encode(tokens, _WHOLE, len(items))
+        bad = np.flatnonzero(~np.isfinite(vectors).all(axis=1))
+        if len(bad):
+            raise ModelError(f"{len(bad)} of {len(items)} vectors are NaN or infinite; try model.precision=fp32 or bf16")
+        return list(vectors)
+
+
+@dataclass(frozen=True)
+class QueryWithDocuments:
+    """One query and some of its documents, as token ids: what a reranker reads in one go."""
+
+    head: Ids
+    bodies: Sequence[Ids]
+
+    def length(self, *, shared: bool) -> int:
+        """Tokens the model computes on: the query once, or once a document."""
+        bodies = sum(map(len, self.bodies))
+        return len(self.head) * (1 if shared else len(self.bodies)) + bodies
+
+
+class RerankEngine:
+    """A reranker on one device. `shared`: a query is read once for all its documents."""
+
+    def __init__(self, settings: RerankerSettings, device: str = "cpu") -> None:
+        self.reranker = Reranker(settings, device)
+        self.shared = can_share(self.reranker)
+
+    def __call__(self, items: Sequence[QueryWithDocuments]) -> list[NDArray[np.float32]]:
+        counts = [len(item.bodies) for item in items]
+        heads = joined([item.head for item in items])
+        bodies = joined([body for item in items for body in item.bodies])
+        pairs = PairTokens(heads, bodies, np.repeat(np.arange(len(items)), counts))
+        scores = shared_scores(self.reranker, pairs, _WHOLE) if self.shared else self.reranker.score(pairs, _WHOLE, len(pairs))
+        if not np.isfinite(scores).all():
+            raise ModelError(f"{int((~np.isfinite(scores)).sum())} of {len(scores)} scores are NaN or infinite; try reranker.precision=fp32 or bf16")
+        return np.split(scores, np.cumsum(counts)[:-1])
+
+
+def items_of(pairs: PairTokens, *, shared: bool, token_budget: int) -> list[QueryWithDocuments]:
+    """One query's documents in the order given, as many an item as a batch holds where the query is shared, else one."""
+    head = _piece(pairs.heads, 0)
+    bodies = [_piece(pairs.bodies, row) for row in range(len(pairs.bodies))]
+    if not shared:
+        return [QueryWithDocuments(head, [body]) for body in bodies]
+    found: list[QueryWithDocuments] = []
+    taken: list[Ids] = []
+    room = token_budget - len(head)
+    for body in bodies:
+        if taken and sum(map(len, taken)) + len(body) > room:
+            found.append(QueryWithDocuments(head, taken))
+            taken = []
+        taken.append(body)
+    return [*found, QueryWithDocuments(head, taken)]
+
+
+def texts_of(tokens: Tokens) -> list[Ids]:
+    """Each text's ids."""
+    return [_piece(tokens, row) for row in range(len(tokens))]
+
+
+def use_threads(settings: BatchSettings) -> None:
+    """For this process; torch takes all cores if nothing is said."""
+    if settings.threads is not None:
+        torch.set_num_threads(settings.threads)
+
+
+def _piece(tokens: Tokens, row: int) -> Ids:
+    found: Ids = tokens.ids[tokens.offsets[row] : tokens.offsets[row + 1]]
+    return found
