@@ -39,7 +39,7 @@ class Keys:
         if short:
             raise SettingsError(f"keys: {len(short)} of them are shorter than {_SHORTEST} characters; make them with `openssl rand -hex 24`")
         self._read, self._change = [_digest(key) for key in read], [_digest(key) for key in change]
-        self._open = open_to_all
+        self.open_to_all = open_to_all
 
     @classmethod
     def of(cls, settings: KeySettings, host: str, environment: Mapping[str, str] = os.environ) -> Keys:
@@ -58,7 +58,7 @@ class Keys:
 
     def check(self, header: str | None, right: Right) -> None:
         """Refuses a request whose Authorization header does not give this right. Whoever may change may read."""
-        if self._open:
+        if self.open_to_all:
             return
         kind, _, key = (header or "").partition(" ")
         if kind.lower() != "bearer" or not key.strip():

@@ -125,7 +125,7 @@ class Service:
         self.limits.check_tokens(count, "input")
         with self.admission.work(count):
             vectors = np.stack(_whole(await side.backend.embed(items), "input"))
-        return Embedded(_finished(vectors, task, side), count)
+        return Embedded(np.ascontiguousarray(_finished(vectors, task, side)), count)
 
     async def rerank(self, task: RerankTask) -> Reranked:
         self.limits.check_items(task.documents, "documents")

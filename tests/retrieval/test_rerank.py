@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from ray_pipeline.errors import DataError, SettingsError
 from ray_pipeline.ranking import PAD_DOC, Ranking
-from ray_pipeline.retrieval.fusion import Fusion, fused
+from ray_pipeline.retrieval.fusion import Fusion, fused, fused_lists
 from ray_pipeline.retrieval.rerank import reordered
 
 INF = np.inf
@@ -84,3 +84,10 @@ def test_padding_takes_no_part(how: Fusion) -> None:
 def test_each_scoring_has_a_weight() -> None:
     with pytest.raises(SettingsError, match="1 weights for 2 scorings"):
         fused(DOCS, [scores_of([1, 2, 3])] * 2, "weighted", [1.0])
+
+
+def test_lists_of_different_documents_are_fused_by_hand() -> None:
+    found = fused_lists([["a", "b", "c"], ["c", "d"]])
+    assert [name for name, _ in found] == ["c", "a", "d", "b"]
+    assert [score for _, score in found] == pytest.approx([1 / 63 + 1 / 61, 1 / 61, 1 / 62, 1 / 62])
+    assert fused_lists([[], []]) == []

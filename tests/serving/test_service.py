@@ -11,67 +11,26 @@ from typing import Any
 import numpy as np
 import pytest
 
-from jobs.command_line import run_job
-from jobs.index import IndexJob, index
-from ray_pipeline.artifacts import Workspace
 from ray_pipeline.models.embedder import Embedder
 from ray_pipeline.models.embedder_settings import EmbedderSettings
-from ray_pipeline.models.pair_input import pair_input
 from ray_pipeline.models.reranker import Reranker
 from ray_pipeline.models.reranker_settings import RerankerSettings
-from ray_pipeline.models.text_input import text_input
 from ray_pipeline.retrieval.collection.segment import Segment
 from ray_pipeline.retrieval.collection.store import Collection
 from ray_pipeline.retrieval.fusion import fused_lists
-from ray_pipeline.serving.backends import BatchedEmbedder, BatchedReranker, SearchedCollection
-from ray_pipeline.serving.engines import BatchSettings, EmbedEngine, QueryWithDocuments, RerankEngine
+from ray_pipeline.serving.backends import SearchedCollection
+from ray_pipeline.serving.engines import EmbedEngine, QueryWithDocuments, RerankEngine
 from ray_pipeline.serving.limits import Limits
 from ray_pipeline.serving.request_error import RequestError
-from ray_pipeline.serving.service import EmbedSide, RerankSide, Service, text_of
+from ray_pipeline.serving.service import Service, text_of
 from ray_pipeline.serving.tasks import EmbedTask, RerankTask, SearchTask
+from tests.serving.local import service
 
 TEXTS = ["adds the tops", "the", "rounds " * 30, "½ of the number", "negative area"]
-BATCHES = BatchSettings(token_budget=128, max_rows=8)
 
 
 def run(task: Coroutine[Any, Any, Any]) -> Any:
     return asyncio.run(asyncio.wait_for(task, 60))
-
-
-@pytest.fixture(scope="module")
-def embedding(tiny_model: Path) -> EmbedderSettings:
-    return EmbedderSettings(name=str(tiny_model), max_length=40, precision="fp32")
-
-
-@pytest.fixture(scope="module")
-def classifier(tiny_classifier: Path) -> RerankerSettings:
-    return RerankerSettings(name=str(tiny_classifier), max_length=60, precision="fp32")
-
-
-@pytest.fixture(scope="module")
-def collection(tmp_path_factory: pytest.TempPathFactory, tiny_model: Path) -> Collection:
-    workspace = str(tmp_path_factory.mktemp("served"))
-    model = [f"model.name={tiny_model}", "model.max_length=40", "model.precision=fp32"]
-    given = [*model, "data.rows=60", f"workspace={workspace}", "cluster.in_process=always", "collection=demo", "index.kind=Flat", "log=warning"]
-    assert run_job("index", IndexJob, index, given) == 0
-    return Collection(Workspace.at(workspace).root, "demo")
-
-
-@pytest.fixture(scope="module")
-def parts(embedding: EmbedderSettings, classifier: RerankerSettings) -> tuple[EmbedEngine, RerankEngine]:
-    return EmbedEngine(embedding), RerankEngine(classifier)
-
-
-def service(parts: tuple[EmbedEngine, RerankEngine], collection: Collection | None = None, limits: Limits | None = None) -> Service:
-    """Batchers belong to a running loop, so each scenario makes its own."""
-    embed, rerank = parts
-    settings = embed.embedder.settings
-    return Service(
-        limits or Limits(),
-        EmbedSide(text_input(settings), embed.embedder.output_dim, embed.embedder.normalize, BatchedEmbedder(embed, BATCHES)),
-        RerankSide(pair_input(rerank.reranker.settings), rerank.shared, False, BATCHES.token_budget, BatchedReranker(rerank, BATCHES)),
-        None if collection is None else SearchedCollection(collection),
-    )
 
 
 def test_vectors_are_the_models_own(parts: tuple[EmbedEngine, RerankEngine], embedding: EmbedderSettings) -> None:

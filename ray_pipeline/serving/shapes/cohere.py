@@ -80,7 +80,7 @@ def rerank_answer(request: RerankRequest, found: Reranked, version: Literal["1",
 
 
 def embed_answer(request: EmbedRequest, found: Embedded, version: Literal["1", "2"]) -> dict[str, Any]:
-    floats = found.vectors.tolist()
+    floats = found.vectors
     meta = {"api_version": {"version": version}, "billed_units": {"input_tokens": found.tokens}}
     answer = {"id": str(uuid.uuid4()), "texts": request.texts, "meta": meta}
     if version == "1" and request.embedding_types is None:

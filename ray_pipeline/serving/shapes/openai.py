@@ -30,7 +30,7 @@ class EmbeddingsRequest(TheirRequest):
 
 def embeddings_answer(request: EmbeddingsRequest, found: Embedded, model: str) -> dict[str, Any]:
     rows = [
-        {"object": "embedding", "index": row, "embedding": as_base64(vector) if request.encoding_format == "base64" else vector.tolist()}
+        {"object": "embedding", "index": row, "embedding": as_base64(vector) if request.encoding_format == "base64" else vector}
         for row, vector in enumerate(found.vectors)
     ]
     usage = {"prompt_tokens": found.tokens, "total_tokens": found.tokens}

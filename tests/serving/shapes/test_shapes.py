@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import base64
+import json
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
 
+from ray_pipeline.serving.http.endpoint import json_answer
 from ray_pipeline.serving.request_error import RequestError
 from ray_pipeline.serving.shapes.cohere import EmbedRequest, RerankRequest, RerankRequestV1, cohere_error, embed_answer, rerank_answer
 from ray_pipeline.serving.shapes.model import read
@@ -70,9 +72,14 @@ def test_sides_and_cuts() -> None:
     assert not task(EmbeddingsRequest, input=["5"]).of_ids
 
 
+def plain(value: Any) -> Any:
+    """As a client reads it."""
+    return json.loads(json_answer(value).body)
+
+
 def test_openai_answers_by_hand() -> None:
     request = read(EmbeddingsRequest, {"input": ["a", "b"], "model": "called so"})
-    found = embeddings_answer(request, VECTORS, "ours")
+    found = plain(embeddings_answer(request, VECTORS, "ours"))
     assert found["data"][0] == {"object": "embedding", "index": 0, "embedding": [pytest.approx(0.6), pytest.approx(0.8)]}
     assert (found["object"], found["model"], found["usage"]) == ("list", "called so", {"prompt_tokens": 9, "total_tokens": 9})
     coded = embeddings_answer(read(EmbeddingsRequest, {"input": "a", "encoding_format": "base64"}), VECTORS, "ours")
@@ -92,12 +99,12 @@ def test_rerank_answers_by_hand() -> None:
 
 
 def test_cohere_embeddings_by_hand() -> None:
-    floats = VECTORS.vectors.tolist()
-    assert embed_answer(read(EmbedRequest, {"texts": ["a", "b"]}), VECTORS, "1")["embeddings"] == floats
-    found = embed_answer(read(EmbedRequest, {"texts": ["a", "b"], "embedding_types": ["float", "base64"]}), VECTORS, "2")
+    floats = [[pytest.approx(0.6), pytest.approx(0.8)], [1.0, 0.0]]
+    assert plain(embed_answer(read(EmbedRequest, {"texts": ["a", "b"]}), VECTORS, "1"))["embeddings"] == floats
+    found = plain(embed_answer(read(EmbedRequest, {"texts": ["a", "b"], "embedding_types": ["float", "base64"]}), VECTORS, "2"))
     assert found["embeddings"]["float"] == floats
     assert found["response_type"] == "embeddings_by_type"
-    assert embed_answer(read(EmbedRequest, {"texts": ["a", "b"]}), VECTORS, "2")["embeddings"] == {"float": floats}
+    assert plain(embed_answer(read(EmbedRequest, {"texts": ["a", "b"]}), VECTORS, "2"))["embeddings"] == {"float": floats}
 
 
 WRONG: list[tuple[Any, Any, str, str]] = [

@@ -1,0 +1,1 @@
+"""The service over HTTP: one ASGI application, whoever runs it."""

@@ -1,0 +1,186 @@
+"""The ASGI application: everything that happens to every request, in one place.
+
+In order: which endpoint, who asks, is there room, the body within its limit, strict JSON, the endpoint's own work within its time, an
+answer or an error in the words of that endpoint's clients, a line in the log. Nothing a client sends changes the limits. A client that
+hangs up takes its work with it.
+
+Browsers. No other site may call: CORS stays closed, and a request that a browser marks as coming from another site is refused, which
+also stops those that need no permission (forms). Where no key is needed, only this machine's own names are answered to, or a foreign name that
+resolves here would be let in.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import re
+import time
+import uuid
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from ray_pipeline.errors import PipelineError
+from ray_pipeline.serving.http.endpoint import Answer, Endpoint, WriteError, json_answer
+from ray_pipeline.serving.http.telemetry import Telemetry
+from ray_pipeline.serving.json_body import strict_json
+from ray_pipeline.serving.keys import Keys
+from ray_pipeline.serving.request_error import RequestError
+from ray_pipeline.serving.service import Service
+from ray_pipeline.serving.shapes.search import our_error
+
+logger = logging.getLogger(__name__)
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+
+_ID: Final = re.compile(rb"[A-Za-z0-9._-]{1,64}")
+_ALWAYS: Final = {"X-Content-Type-Options": "nosniff", "Cache-Control": "no-store", "Referrer-Policy": "no-referrer"}
+_OWN_NAMES: Final = ("127.0.0.1", "localhost", "[::1]")
+
+
+class _GoneError(Exception):
+    """The client hung up: there is nobody to answer."""
+
+
+@dataclass
+class _Call:
+    """One request on its way."""
+
+    method: str
+    path: str
+    headers: Mapping[bytes, bytes]
+    request_id: str
+    started: float = field(default_factory=time.perf_counter)
+
+
+class Application:
+    """Serves a table of endpoints."""
+
+    def __init__(self, service: Service, keys: Keys, endpoints: Sequence[Endpoint], telemetry: Telemetry) -> None:
+        self.service, self.keys, self.telemetry = service, keys, telemetry
+        self._endpoints: dict[tuple[str, str], Endpoint] = {(one.method, one.path): one for one in endpoints}
+        self._paths = {one.path for one in endpoints}
+
+    async def __call__(self, scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await _lifespan(receive, send)
+        elif scope["type"] == "http":
+            await self._http(scope, receive, send)
+        else:  # a websocket: there are none here
+            await send({"type": "websocket.close", "code": 1000})
+
+    async def _http(self, scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
+        headers = dict(scope["headers"])
+        given = headers.get(b"x-request-id", b"")
+        path = str(scope["path"]).removeprefix(str(scope.get("root_path") or "").rstrip("/")) or "/"
+        call = _Call(str(scope["method"]), path, headers, given.decode() if _ID.fullmatch(given) else uuid.uuid4().hex)
+        write_error: WriteError = our_error
+        try:
+            endpoint = self._endpoint(call)
+            write_error = endpoint.write_error
+            answer = await self._answered(endpoint, call, receive)
+        except _GoneError:
+            self.telemetry.note(call.method, call.path, 499, time.perf_counter() - call.started, call.request_id)
+            return
+        except RequestError as problem:
+            answer = json_answer(write_error(problem), problem.status, problem.headers())
+        except PipelineError as problem:  # the request named something that is not there, or not of the right kind
+            answer = json_answer(write_error(RequestError("invalid_request", str(problem))), 422)
+        except Exception:
+            logger.exception("request %s: %s %s failed", call.request_id, call.method, call.path)
+            answer = json_answer(write_error(RequestError("unavailable", f"an error of ours; the log has it under {call.request_id}")), 500)
+        known = call.path if call.path in self._paths else "(unknown)"
+        self.telemetry.note(call.method, known, answer.status, time.perf_counter() - call.started, call.request_id)
+        await _send(send, answer, call)
+
+    def _endpoint(self, call: _Call) -> Endpoint:
+        """Default-deny: who has no right learns nothing of which paths there are."""
+        found = self._endpoints.get((call.method, call.path))
+        authorisation = call.headers.get(b"authorization")
+        if found is None or found.right is not None:
+            self._check_origin(call)
+            self.keys.check(authorisation.decode("latin-1") if authorisation else None, found.right or "read" if found else "read")
+        if found is None:
+            methods = sorted(method for method, path in self._endpoints if path == call.path)
+            raise RequestError("not_found", f"{call.path[:80]} takes {' and '.join(methods)}" if methods else f"there is no {call.path[:80]} here")
+        return found
+
+    def _check_origin(self, call: _Call) -> None:
+        if call.headers.get(b"sec-fetch-site", b"none") not in (b"none", b"same-origin"):
+            raise RequestError("forbidden", "other sites may not call this service from a browser")
+        if self.keys.open_to_all:
+            host = call.headers.get(b"host", b"").decode("latin-1")
+            if (host.rpartition(":")[0] if re.search(r":\d+$", host) else host) not in _OWN_NAMES:
+                raise RequestError("forbidden", f"without keys this service answers to {', '.join(_OWN_NAMES)} only")
+
+    async def _answered(self, endpoint: Endpoint, call: _Call, receive: Receive) -> Answer:
+        with self.service.admission.request() if endpoint.right is not None else contextlib.nullcontext():
+            try:
+                async with asyncio.timeout(self.service.limits.timeout_s):
+                    if endpoint.method == "GET":
+                        return await endpoint.act(None)
+                    body = strict_json(await self._body(call, receive))
+                    return await _while_there(endpoint.act(body), receive)
+            except TimeoutError as problem:
+                raise RequestError("timed_out", f"not done within {self.service.limits.timeout_s:g} s (timeout_s)") from problem
+
+    async def _body(self, call: _Call, receive: Receive) -> bytes:
+        length = call.headers.get(b"content-length", b"")
+        if length.isdigit():
+            self.service.limits.check_size(int(length))
+        pieces, size = [], 0
+        while True:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                raise _GoneError
+            piece = message.get("body", b"")
+            size += len(piece)
+            self.service.limits.check_size(size)
+            pieces.append(piece)
+            if not message.get("more_body"):
+                return b"".join(pieces)
+
+
+async def _while_there(work: Awaitable[Answer], receive: Receive) -> Answer:
+    """The work's answer, unless the client hangs up first: then the work is cancelled."""
+    doing = asyncio.ensure_future(work)
+    watching = asyncio.ensure_future(_hung_up(receive))
+    try:
+        await asyncio.wait({doing, watching}, return_when=asyncio.FIRST_COMPLETED)
+        if doing.done():
+            return doing.result()
+        raise _GoneError
+    finally:
+        for task in (doing, watching):
+            if not task.done():
+                task.cancel()
+                with contextlib.suppress(asyncio.CancelledError):
+                    await task
+
+
+async def _hung_up(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+async def _send(send: Send, answer: Answer, call: _Call) -> None:
+    headers = {
+        **_ALWAYS,
+        **answer.headers,
+        "Content-Type": answer.media_type,
+        "Content-Length": str(len(answer.body)),
+        "X-Request-Id": call.request_id,
+    }
+    listed = [(name.lower().encode(), value.encode("latin-1")) for name, value in headers.items()]
+    await send({"type": "http.response.start", "status": answer.status, "headers": listed})
+    await send({"type": "http.response.body", "body": answer.body})
+
+
+async def _lifespan(receive: Receive, send: Send) -> None:
+    while True:
+        message = await receive()
+        await send({"type": f"{message['type']}.complete"})
+        if message["type"] == "lifespan.shutdown":
+            return
