@@ -14,7 +14,8 @@ from ray_pipeline.errors import PipelineError
 from ray_pipeline.retrieval.collection.state import Hit, State
 from ray_pipeline.retrieval.collection.store import Collection
 from ray_pipeline.serving.batcher import TokenBatcher
-from ray_pipeline.serving.engines import BatchSettings, EmbedEngine, Ids, QueryWithDocuments, RerankEngine
+from ray_pipeline.serving.engines import BatchSettings, EmbedEngine, RerankEngine
+from ray_pipeline.serving.items import Ids, QueryWithDocuments
 from ray_pipeline.serving.service import Found, Lookup
 
 logger = logging.getLogger(__name__)

@@ -1,14 +1,11 @@
-"""The models of a service: what runs in the thread behind a batcher, and what prepares work for it without the model.
-
-Tokens are made where requests come in, so that what waits is counted in tokens; the model's side sees ids only. An engine takes the items of
-one batch, which the batcher has cut already.
+"""The models of a service: what runs in the thread behind a batcher. An engine takes the items of one batch, which the batcher has cut
+already.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Final, TypeAlias
+from typing import Final
 
 import numpy as np
 import torch
@@ -21,10 +18,10 @@ from ray_pipeline.models.embedder_settings import EmbedderSettings
 from ray_pipeline.models.reranker import Reranker
 from ray_pipeline.models.reranker_settings import RerankerSettings
 from ray_pipeline.models.shared_prefix import can_share, shared_scores
+from ray_pipeline.serving.items import Ids, QueryWithDocuments
 from ray_pipeline.text.pairs import PairTokens
-from ray_pipeline.text.tokens import Tokens, joined
+from ray_pipeline.text.tokens import joined
 
-Ids: TypeAlias = NDArray[np.int32]
 _WHOLE: Final = 1 << 40  # a budget that cuts nothing: the batch is cut already
 
 
@@ -52,19 +49,6 @@ class EmbedEngine:
         return list(vectors)
 
 
-@dataclass(frozen=True)
-class QueryWithDocuments:
-    """One query and some of its documents, as token ids: what a reranker reads in one go."""
-
-    head: Ids
-    bodies: Sequence[Ids]
-
-    def length(self, *, shared: bool) -> int:
-        """Tokens the model computes on: the query once, or once a document."""
-        bodies = sum(map(len, self.bodies))
-        return len(self.head) * (1 if shared else len(self.bodies)) + bodies
-
-
 class RerankEngine:
     """A reranker on one device. `shared`: a query is read once for all its documents."""
 
@@ -83,34 +67,7 @@ class RerankEngine:
         return np.split(scores, np.cumsum(counts)[:-1])
 
 
-def items_of(pairs: PairTokens, *, shared: bool, token_budget: int) -> list[QueryWithDocuments]:
-    """One query's documents in the order given, as many an item as a batch holds where the query is shared, else one."""
-    head = _piece(pairs.heads, 0)
-    bodies = [_piece(pairs.bodies, row) for row in range(len(pairs.bodies))]
-    if not shared:
-        return [QueryWithDocuments(head, [body]) for body in bodies]
-    found: list[QueryWithDocuments] = []
-    taken: list[Ids] = []
-    room = token_budget - len(head)
-    for body in bodies:
-        if taken and sum(map(len, taken)) + len(body) > room:
-            found.append(QueryWithDocuments(head, taken))
-            taken = []
-        taken.append(body)
-    return [*found, QueryWithDocuments(head, taken)]
-
-
-def texts_of(tokens: Tokens) -> list[Ids]:
-    """Each text's ids."""
-    return [_piece(tokens, row) for row in range(len(tokens))]
-
-
 def use_threads(settings: BatchSettings) -> None:
     """For this process; torch takes all cores if nothing is said."""
     if settings.threads is not None:
         torch.set_num_threads(settings.threads)
-
-
-def _piece(tokens: Tokens, row: int) -> Ids:
-    found: Ids = tokens.ids[tokens.offsets[row] : tokens.offsets[row + 1]]
-    return found

@@ -40,6 +40,10 @@ class RequestError(Exception):
         self.code: Code = code
         self.message, self.where, self.retry_after = message, where, retry_after
 
+    def __reduce__(self) -> tuple[type[RequestError], tuple[Code, str, str | None, int | None]]:
+        """It may be raised in another process than the one that answers."""
+        return RequestError, (self.code, self.message, self.where, self.retry_after)
+
     @property
     def status(self) -> int:
         return STATUS[self.code]

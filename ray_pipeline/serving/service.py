@@ -20,7 +20,7 @@ from ray_pipeline.models.pair_input import PairInput
 from ray_pipeline.models.text_input import TextInput
 from ray_pipeline.retrieval.fusion import fused_lists
 from ray_pipeline.serving.admission import Admission
-from ray_pipeline.serving.engines import Ids, QueryWithDocuments, items_of, texts_of
+from ray_pipeline.serving.items import Ids, QueryWithDocuments, items_of, texts_of
 from ray_pipeline.serving.limits import Limits
 from ray_pipeline.serving.request_error import RequestError
 from ray_pipeline.serving.tasks import Embedded, EmbedTask, Reranked, RerankTask, SearchTask

@@ -19,7 +19,8 @@ from ray_pipeline.retrieval.collection.segment import Segment
 from ray_pipeline.retrieval.collection.store import Collection
 from ray_pipeline.retrieval.fusion import fused_lists
 from ray_pipeline.serving.backends import SearchedCollection
-from ray_pipeline.serving.engines import EmbedEngine, QueryWithDocuments, RerankEngine
+from ray_pipeline.serving.engines import EmbedEngine, RerankEngine
+from ray_pipeline.serving.items import QueryWithDocuments
 from ray_pipeline.serving.limits import Limits
 from ray_pipeline.serving.request_error import RequestError
 from ray_pipeline.serving.service import Service, text_of
@@ -91,7 +92,7 @@ def test_scores_are_the_rerankers_own(kind: str, tiny_causal: Path, classifier: 
 
 
 def test_a_query_is_cut_into_items_a_batch_can_hold() -> None:
-    from ray_pipeline.serving.engines import items_of
+    from ray_pipeline.serving.items import items_of
     from ray_pipeline.text.pairs import PairTokens
     from ray_pipeline.text.tokens import end_to_end
 

@@ -17,7 +17,7 @@ from ray_pipeline.artifacts import load
 from ray_pipeline.ranking import PAD_DOC
 from ray_pipeline.retrieval.collection.delta import Delta, DeltaPart
 from ray_pipeline.retrieval.collection.store import Collection, Version
-from ray_pipeline.retrieval.documents.filters import FilterError, fields_named, matches
+from ray_pipeline.retrieval.documents.filters import matches, require_known
 from ray_pipeline.retrieval.documents.opened import STAGE as DOCUMENTS
 from ray_pipeline.retrieval.documents.opened import Documents
 from ray_pipeline.retrieval.exact.search import search
@@ -114,9 +114,7 @@ class State:
         base = None if bool(self.unshaded.all()) else self.unshaded
         if given is None:
             return base, live
-        unknown = sorted(fields_named(given) - set(self.fields))
-        if unknown:
-            raise FilterError(f"filter: no document has a field {unknown[0]!r}; there are {', '.join(self.fields) or 'none'}")
+        require_known(given, self.fields)
         added = [part.live & matches(given, part.documents.columns, len(part)) for part in self.delta.parts]
         return self.documents.matching(given) & self.unshaded, added
 

@@ -8,7 +8,7 @@ Every file is written whole or not at all, and a segment before anyone is told t
 grow, so `7.42` (version 7 with changes up to 42) names one state of the collection for ever. Going back to an older version keeps the
 changes: what was added since is still there.
 
-One process appends segments at a time (the service has one such actor); two that publish at once get two numbers.
+Two that publish or append at once get two numbers. Only an object store cannot promise that for appending, so a service has one actor that does.
 """
 
 from __future__ import annotations
@@ -111,9 +111,9 @@ class Collection:
 
     def append(self, segment: Segment) -> int:
         """Keep a batch of changes; returns its number. When this returns, a restart will find it."""
-        number = self.last_change() + 1
-        if not self._change(number).create(segment.to_bytes()):
-            raise ArtifactError(f"{self._change(number).uri}: another process adds to this collection; only one may")
+        data, number = segment.to_bytes(), self.last_change() + 1
+        while not self._change(number).create(data):  # another process was faster: its batch comes before this one
+            number += 1
         return number
 
     def last_change(self) -> int:

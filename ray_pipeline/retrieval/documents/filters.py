@@ -11,7 +11,7 @@ keeps documents with another year, `{"not": {"year": 2000}}` keeps those without
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any, Final
 
 import numpy as np
@@ -41,6 +41,13 @@ class FilterError(PipelineError):
 def fields_named(given: Any) -> set[str]:
     """The fields a filter asks about; refuses what is no filter."""
     return {name for name, _, _ in _tests(given, "filter", 0)}
+
+
+def require_known(given: Any, fields: Collection[str]) -> None:
+    """Refuses a filter on a field that no document has: it would keep nothing, which is hardly what was meant."""
+    unknown = sorted(fields_named(given) - set(fields))
+    if unknown:
+        raise FilterError(f"filter: no document has a field {unknown[0]!r}; there are {', '.join(sorted(fields)) or 'none'}")
 
 
 def matches(given: Any, columns: pa.Table, rows: int) -> Mask:

@@ -12,7 +12,7 @@ from ray_pipeline.artifacts import Artifact
 from ray_pipeline.data.mapped import mapped, rows_of_texts
 from ray_pipeline.local_copy import local_file
 from ray_pipeline.ranking import Ranking
-from ray_pipeline.retrieval.documents.filters import FilterError, fields_named, matches
+from ray_pipeline.retrieval.documents.filters import matches
 from ray_pipeline.retrieval.documents.part import TABLES, DocumentsPart
 from ray_pipeline.retrieval.lexical.bm25 import BM25Index
 
@@ -64,10 +64,7 @@ class Documents:
         return found
 
     def matching(self, given: Any) -> NDArray[np.bool_]:
-        """[rows] the documents that a filter keeps; a field that no document has is an error."""
-        unknown = sorted(fields_named(given) - set(self.fields))
-        if unknown:
-            raise FilterError(f"filter: no document has a field {unknown[0]!r}; there are {', '.join(self.fields) or 'none'}")
+        """[rows] the documents that a filter keeps."""
         return np.concatenate([matches(given, part.columns, len(part)) for part in self.parts])
 
     def search(self, texts: Sequence[str], k: int, keep: NDArray[np.bool_] | None = None) -> Ranking:

@@ -125,6 +125,10 @@ def test_changes_are_searched_as_if_they_had_always_been_there(run: Run, collect
         assert filtered == (expected(kept, vectors, ["x"], 5)[0] if kept else [[]] * 4)
         for name in [f"d{number:02d}" for number in range(31)]:
             assert (state.document(name) or {}).get("text") == docs.get(name, {}).get("text")
+    new = {**drawn_doc("zz", generator), "fields": {"only_here": True}}
+    collection.append(segment({"zz": new}))
+    assert [hit.doc_id for hit in State.of(collection).dense(vectors, 3, {"only_here": True})[0]] == ["zz"]
+    state = state.caught_up(collection)
     reopened = State.of(collection)
     assert reopened.name == state.name
     assert reopened.dense(vectors, 7) == state.dense(vectors, 7)

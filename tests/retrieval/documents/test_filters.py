@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ray_pipeline.data.fields import check_fields, field_columns
-from ray_pipeline.retrieval.documents.filters import FilterError, fields_named, matches
+from ray_pipeline.retrieval.documents.filters import FilterError, fields_named, matches, require_known
 
 DOCS: list[dict[str, Any]] = [
     {"subject": "fractions", "year": 2001, "open": True},
@@ -83,6 +83,12 @@ def test_a_filter_may_not_be_endless() -> None:
         deep = {"not": deep}
     with pytest.raises(FilterError, match="levels deep"):
         kept(deep)
+
+
+def test_a_field_that_no_document_has_is_named() -> None:
+    require_known({"a": 1, "not": {"b": 2}}, ["b", "a"])
+    with pytest.raises(FilterError, match="no document has a field 'c'; there are a, b"):
+        require_known({"a": 1, "or": [{"c": 2}]}, ["b", "a"])
 
 
 def test_the_fields_asked_about() -> None:

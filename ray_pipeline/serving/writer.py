@@ -1,0 +1,44 @@
+"""Documents that are added while the service runs: embedded as the index was, kept on disk, then told."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import Any
+
+import numpy as np
+
+from ray_pipeline.retrieval.collection.segment import Segment
+from ray_pipeline.retrieval.collection.store import Collection
+from ray_pipeline.serving.request_error import RequestError
+from ray_pipeline.serving.service import Service, text_of
+from ray_pipeline.serving.shapes.search import ChangeRequest
+from ray_pipeline.serving.tasks import EmbedTask
+
+
+class DocumentWriter:
+    """The one that appends to a collection. `fingerprint`: of the embedder that the service runs."""
+
+    def __init__(self, service: Service, collection: Collection, fingerprint: str) -> None:
+        self._service, self._collection, self._fingerprint = service, collection, fingerprint
+
+    async def change(self, request: ChangeRequest) -> dict[str, Any]:
+        """Take a batch of changes. What is answered with a number is on disk, and found within the service's `refresh_s`."""
+        documents, fields = request.checked()
+        version = await asyncio.to_thread(self._collection.current)
+        if version.embedder != self._fingerprint:
+            raise RequestError("unavailable", f"version {version.number} of the collection was embedded with another model than this service runs")
+        texts = [text_of({"text": one.text, "title": one.title}) for one in documents]
+        dim = 0 if self._service.embedder is None else self._service.embedder.dim
+        vectors = (await self._service.embed(EmbedTask(texts, "document"))).vectors if texts else np.zeros((0, dim), np.float32)
+        gone = len(request.delete)
+        segment = Segment(
+            [*(one.doc_id for one in documents), *request.delete],
+            [*(one.text for one in documents), *[None] * gone],
+            [*(one.title for one in documents), *[None] * gone],
+            [*(json.dumps(one, ensure_ascii=False, sort_keys=True) if one else None for one in fields), *[None] * gone],
+            np.concatenate([vectors, np.zeros((gone, dim), np.float32)]),
+            self._fingerprint,
+        )
+        number = await asyncio.to_thread(self._collection.append, segment)
+        return {"change": number, "documents": len(documents), "deleted": gone, "state": f"{version.number}.{number}"}

@@ -1,0 +1,102 @@
+"""The processes that answer HTTP: requests to tokens, tokens to replicas, results to answers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ray.serve.handle import DeploymentHandle
+
+from ray_pipeline.config import parse
+from ray_pipeline.models.pair_input import pair_input
+from ray_pipeline.models.text_input import text_input
+from ray_pipeline.retrieval.collection.store import Collection
+from ray_pipeline.revision import code_revision
+from ray_pipeline.serving.http.application import Application
+from ray_pipeline.serving.http.endpoints import About, Writer, endpoints
+from ray_pipeline.serving.http.telemetry import Telemetry
+from ray_pipeline.serving.keys import Keys
+from ray_pipeline.serving.service import EmbedSide, RerankSide, Service
+from ray_pipeline.serving.shapes.search import ChangeRequest
+from ray_pipeline.serving.writer import DocumentWriter
+from ray_pipeline.storage import Location
+from serve.handles import EmbedHandle, IndexHandle, RerankHandle, asked
+from serve.settings import ServeSettings
+
+
+def embed_side(settings: ServeSettings, about: Mapping[str, Any], handle: DeploymentHandle) -> EmbedSide:
+    assert settings.model is not None
+    return EmbedSide(text_input(settings.model), int(about["dim"]), bool(about["normalizes"]), EmbedHandle(handle))
+
+
+def rerank_side(settings: ServeSettings, about: Mapping[str, Any], handle: DeploymentHandle) -> RerankSide:
+    assert settings.reranker is not None
+    already = about["score"] == "softmax"
+    return RerankSide(pair_input(settings.reranker), bool(about["shared"]), already, int(about["token_budget"]), RerankHandle(handle))
+
+
+class _WriterHandle:
+    """The one writer, behind its handle."""
+
+    def __init__(self, handle: DeploymentHandle) -> None:
+        self._handle = handle
+
+    async def change(self, request: ChangeRequest) -> dict[str, Any]:
+        request.checked()
+        answer: dict[str, Any] = await asked(lambda: self._handle.change.remote(request.model_dump()))
+        return answer
+
+
+class WriterReplica:
+    """Appends to the collection; there is one."""
+
+    def __init__(self, settings: Mapping[str, Any], embedder: DeploymentHandle) -> None:
+        self._settings, self._embedder = parse(ServeSettings, settings), embedder
+        self._writer: DocumentWriter | None = None
+
+    async def change(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        if self._writer is None:
+            about = await self._embedder.about.remote()
+            service = Service(self._settings.limits, embed_side(self._settings, about, self._embedder), None, None)
+            assert self._settings.collection is not None
+            collection = Collection(Location.of(self._settings.workspace), self._settings.collection)
+            self._writer = DocumentWriter(service, collection, about["fingerprint"])
+        return await self._writer.change(ChangeRequest.model_validate(given))
+
+
+class Entrance:
+    """Builds the ASGI application once the other parts have said what they are."""
+
+    async def __init__(  # type: ignore[misc]  # Ray Serve awaits it
+        self,
+        settings: Mapping[str, Any],
+        embedder: DeploymentHandle | None,
+        reranker: DeploymentHandle | None,
+        index: DeploymentHandle | None,
+        writer: DeploymentHandle | None,
+    ) -> None:
+        given = parse(ServeSettings, settings)
+        about_embedder: Any = None if embedder is None else await embedder.about.remote()
+        about_reranker: Any = None if reranker is None else await reranker.about.remote()
+        about_index = None if index is None else await index.about.remote()
+        searched = None if index is None else IndexHandle(index)
+        self._service = Service(
+            given.limits,
+            None if embedder is None else embed_side(given, about_embedder, embedder),
+            None if reranker is None else rerank_side(given, about_reranker, reranker),
+            searched,
+        )
+        state = (about_index or {}).get("state")
+        self._about = About(
+            code_revision(),
+            about_embedder,
+            about_reranker,
+            given.collection,
+            lambda: (searched.state if searched is not None else None) or state,
+        )
+        self._keys = Keys.of(given.keys, given.host)
+        self._writer: Writer | None = None if writer is None else _WriterHandle(writer)
+
+    def __serve_build_asgi_app__(self) -> Application:
+        telemetry = Telemetry(self._service)
+        return Application(self._service, self._keys, endpoints(self._service, telemetry, self._about, self._writer), telemetry)
