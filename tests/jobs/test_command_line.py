@@ -29,6 +29,7 @@ from jobs.publish import PublishJob
 from jobs.rerank import RerankJob
 from jobs.score import ScoreJob
 from jobs.search import SearchJob, search
+from jobs.serve import ServeJob
 from jobs.sweep_trainings import SweepTrainEmbedder
 from jobs.train_embedder import TrainEmbedderJob
 from jobs.train_reranker import TrainRerankerJob
@@ -41,7 +42,7 @@ ROOT = Path(__file__).parents[2]
 RETRIEVING = {"embed": EmbedJob, "search": SearchJob, "mine": MineJob, "evaluate": EvaluateJob, "pipeline": PipelineJob}
 COMPUTING = {**RETRIEVING, "pseudo_label": PseudoLabelJob, "train_embedder": TrainEmbedderJob}
 RERANKING = {"score": ScoreJob, "rerank": RerankJob, "train_reranker": TrainRerankerJob}
-SERVED = {"index": IndexJob, "publish": PublishJob}
+SERVED = {"index": IndexJob, "publish": PublishJob, "serve": ServeJob}
 ALL = {**COMPUTING, **RERANKING, **SERVED, "merge": MergeJob, "sweep": SweepTrainEmbedder}
 WORDS = ("search.method=bm25", "data.rows=300", "search.k=100")  # a job that needs no model and no Ray
 

@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def sources() -> list[str]:
-    return [path.read_text() for room in ("ray_pipeline", "jobs") for path in sorted((ROOT / room).rglob("*.py"))]
+    return [path.read_text() for room in ("ray_pipeline", "jobs", "serve") for path in sorted((ROOT / room).rglob("*.py"))]
 
 
 def attributes_read(texts: Iterable[str]) -> set[str]:

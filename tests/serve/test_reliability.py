@@ -1,0 +1,105 @@
+"""Replicas killed and versions published under load: no wrong answer, and none that failed."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from jobs.command_line import run_job
+from jobs.index import IndexJob, index
+from tests.processes import title
+from tests.serve.conftest import Served
+
+
+class Load:
+    """Clients that ask without pause until the block ends; `answers` holds what each got."""
+
+    def __init__(self, served: Served, clients: int, path: str, body: dict[str, Any]) -> None:
+        self.answers: list[tuple[int, Any]] = []
+        self.failures: list[Exception] = []
+        self._served, self._path, self._body = served, path, body
+        self._stop = threading.Event()
+        self._threads = [threading.Thread(target=self._ask) for _ in range(clients)]
+
+    def __enter__(self) -> Load:
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        for thread in self._threads:
+            thread.join(60)
+
+    def _ask(self) -> None:
+        with self._served.client() as client:
+            while not self._stop.is_set():
+                try:
+                    answer = client.post(self._path, json=self._body)
+                    self.answers.append((answer.status_code, answer.json()))
+                except Exception as problem:  # every one is looked at by the test
+                    self.failures.append(problem)
+
+    def until(self, happened: Callable[[], bool], seconds: float = 90) -> None:
+        deadline = time.monotonic() + seconds
+        while not happened():
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+
+
+def replicas(part: str) -> list[int]:
+    """The processes of a part of the service."""
+    return [int(path.name) for path in Path("/proc").glob("[0-9]*") if f"ServeReplica:service:{part}" in title(int(path.name))]
+
+
+def test_a_killed_embedder_costs_nobody_an_answer(served: Served) -> None:
+    body = {"inputs": ["adds the tops", "the"]}
+    with served.client() as client:
+        right = np.array(client.post("/embed", json=body).json())
+    before = replicas("embedder")
+    assert len(before) == 2
+    with Load(served, 6, "/embed", body) as load:
+        load.until(lambda: len(load.answers) > 20)
+        os.kill(before[0], signal.SIGKILL)
+        at = len(load.answers)
+        load.until(lambda: len(load.answers) > at + 60)
+    assert not load.failures
+    assert {status for status, _ in load.answers} == {200}
+    assert all(np.allclose(answer, right, atol=1e-5) for _, answer in load.answers)
+    load.until(lambda: len(set(replicas("embedder")) - {before[0]}) == 2)  # another was started
+
+
+def test_versions_change_under_load_and_every_answer_names_one(served: Served) -> None:
+    assert run_job("index", IndexJob, index, [*served.index_words, "index.kind=HNSW", "index.min_recall=0.5"]) == 0
+    first, second = served.collection.numbers()[:2]
+    changes = served.collection.last_change()
+    body = {"query": "adds the tops", "top_k": 3}
+    with Load(served, 4, "/search", body) as load:
+        for turn in range(20):
+            number = (first, second)[turn % 2]
+            served.collection.use(number)
+            wanted = f"{number}.{changes}"
+            at = len(load.answers)
+            load.until(lambda at=at, wanted=wanted: any(answer["versions"]["state"] == wanted for _, answer in load.answers[at:]))  # type: ignore[misc]
+    assert not load.failures
+    assert {status for status, _ in load.answers} == {200}
+    assert {answer["versions"]["state"] for _, answer in load.answers} == {f"{first}.{changes}", f"{second}.{changes}"}
+    served.collection.use(first)
+
+
+def test_too_much_is_sent_away_and_nothing_breaks(served: Served) -> None:
+    """Ten times what may be in work at a time, at once."""
+    with served.client() as client:
+        most = client.get("/info").json()["limits"]["max_requests"]
+        assert most == 512
+    with Load(served, 32, "/rerank", {"query": "tops", "texts": ["a cat", "a dog"] * 10}) as load:
+        load.until(lambda: len(load.answers) > 200)
+    assert not load.failures
+    assert {status for status, _ in load.answers} <= {200, 429}
