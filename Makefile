@@ -1,4 +1,5 @@
-# make demo   set up what the demo needs, run it, show the table and the report
+# make demo   set up what the demo needs, run it, show the table and the report, ask what it trained a question
+# make serve  leave that service up
 # make test   set up everything, lint, types, tests
 PYTHON ?= python3
 PLATFORM ?= cpu
@@ -6,7 +7,7 @@ VENV ?= .venv
 RUN = $(VENV)/bin/python
 JOBS_ENV = HYDRA_FULL_ERROR=0 TOKENIZERS_PARALLELISM=true HF_HUB_DISABLE_TELEMETRY=1
 
-.PHONY: help setup setup-all demo test lint types pytest peers lock clean
+.PHONY: help setup setup-all demo serve test lint types pytest peers lock clean
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | column -t -s "$$(printf '\t')"
 
@@ -18,6 +19,10 @@ setup-all: ## install everything: jobs, vLLM, test oracles
 
 demo: setup ## a real run on bundled data, to a table and a report
 	@$(JOBS_ENV) $(RUN) -m jobs.pipeline experiment=demo
+	@$(JOBS_ENV) $(RUN) -m jobs.serve collection=demo keys.mode=open log=warning ask="What is 1/2 + 1/3? The pupil answers 2/5."
+
+serve: setup ## what the demo trained, over HTTP on this machine, until Ctrl-C
+	@$(JOBS_ENV) $(RUN) -m jobs.serve collection=demo keys.mode=open
 
 test: setup-all lint types pytest ## what CI runs
 

@@ -6,50 +6,37 @@ With `collection=NAME` it becomes the version in use of a collection, which a se
 from __future__ import annotations
 
 from jobs.command_line import JobSettings, main
+from ray_pipeline.artifacts import load
 from ray_pipeline.config import placement, section
-from ray_pipeline.data.prepared import PreparedData
 from ray_pipeline.models.embedder_settings import EmbedderSettings
-from ray_pipeline.pipelines.documents import build_documents
-from ray_pipeline.pipelines.embed import embed_corpus, embed_queries
-from ray_pipeline.pipelines.index import build_index
 from ray_pipeline.pipelines.prepare import Data, prepare
+from ray_pipeline.pipelines.publish import Built, PublishSettings, index_corpus
 from ray_pipeline.pipelines.stage import Run
 from ray_pipeline.reports.index import index_table, versions_table
-from ray_pipeline.retrieval.collection.store import Collection
-from ray_pipeline.retrieval.documents.build import DocumentSettings
 from ray_pipeline.retrieval.embed import EmbedSettings
-from ray_pipeline.retrieval.index.settings import IndexSettings
 
 
-class IndexJob(JobSettings):
+class IndexJob(JobSettings, PublishSettings):
     data: Data = section(..., "the data set whose documents are indexed; its queries measure the recall")
     model: EmbedderSettings = section(..., "the embedder")
     embed: EmbedSettings = section(EmbedSettings(), "how texts are cut into shards and batches")
-    index: IndexSettings = section(IndexSettings(), "the index")
-    collection: str | None = placement(None, "publish as the version in use of this collection")
-    note: str = placement("", "a word about this version")
-    documents: DocumentSettings = section(DocumentSettings(), "how texts, fields and words are kept beside it")
+    with_reranker: str | None = placement(None, "a reranker's artifact: services of this version put results in order with it")
+
+    def publishing(self) -> PublishSettings:
+        """The part that says what is built and where it goes."""
+        return PublishSettings(**{name: getattr(self, name) for name in PublishSettings.model_fields})
 
 
 def index(settings: IndexJob, run: Run) -> None:
-    data = prepare(run, settings.data)
-    corpus = embed_corpus(run, data, settings.model, settings.embed)
-    split = _asking(data)
-    asked = None if split is None else embed_queries(run, data, split, settings.model, settings.embed)
-    built = build_index(run, corpus, settings.index, asked)
-    print(index_table(built))
-    documents = build_documents(run, data, settings.documents)
-    print(f"index: {built.location.uri}")
-    print(f"documents: {documents.location.uri}")
-    if settings.collection is not None:
-        collection = Collection(run.workspace.root, settings.collection)
-        run.act(f"publish to collection {collection.name}", lambda: collection.publish(built, documents, note=settings.note))
-        print(versions_table(collection))
+    reranker = None if settings.with_reranker is None else load(settings.with_reranker, "reranker").location.uri
+    show(index_corpus(run, prepare(run, settings.data), settings.model, settings.embed, settings.publishing(), reranker))
 
 
-def _asking(data: PreparedData) -> str | None:
-    """The split whose queries measure the recall: as near to a user's as the data has."""
-    return next((split for split in ("eval", "train", "rest") if data.artifact.files(f"queries/{split}/")), None)
+def show(built: Built) -> None:
+    print(index_table(built.index))
+    print(f"index: {built.index.location.uri}\ndocuments: {built.documents.location.uri}")
+    if built.collection is not None and built.collection.exists():
+        print(versions_table(built.collection))
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ from ray_pipeline.pipelines.stage import Done, Run
 from ray_pipeline.pipelines.steps import EvaluateStep
 from ray_pipeline.progress import duration
 from ray_pipeline.reports.epoch_blocks import epoch_blocks
+from ray_pipeline.reports.index import index_table
 from ray_pipeline.reports.markdown import table
 
 
@@ -81,6 +82,8 @@ def show(one: StepDone, done: Sequence[StepDone]) -> None:
         print(f"{one.artifact.metrics['summary']}\nreport: {one.artifact.file('report.md').uri}")
     elif one.step.kind == "score":
         show_score(one.artifact)
+    elif one.step.kind == "index":
+        print(index_table(one.artifact))
     elif one.step.kind == "compare":
         print(one.artifact.metrics["summary"])
     elif isinstance(one.step, EvaluateStep):

@@ -14,9 +14,10 @@ from ray.serve.config import AutoscalingContext
 from ray_pipeline.artifacts import load
 from ray_pipeline.config import parse
 from ray_pipeline.errors import SettingsError
+from ray_pipeline.models.reranker_settings import RerankerSettings
 from ray_pipeline.models.source import locate
 from ray_pipeline.retrieval.collection.store import Collection
-from ray_pipeline.retrieval.index.opened import STAGE
+from ray_pipeline.retrieval.index.opened import STAGE, Share
 from ray_pipeline.serving.keys import Keys
 from ray_pipeline.storage import Location
 from serve.deployments import EmbedderReplica, IndexReplica, RerankerReplica
@@ -31,9 +32,12 @@ def application(args: Mapping[str, Any]) -> Application:
     given = settings.model_dump(mode="json")
     embedder = None if settings.model is None else _part(EmbedderReplica, "embedder", settings.embedders, by_tokens=True).bind(given)
     reranker = None if settings.reranker is None else _part(RerankerReplica, "reranker", settings.rerankers, by_tokens=True).bind(given)
-    index = None if settings.collection is None else _part(IndexReplica, "index", settings.indexes).bind(given)
-    writer = None if index is None or embedder is None else _part(WriterReplica, "writer", Replicas()).bind(given, embedder)
-    return _part(ingress()(Entrance), "entrance", settings.entrances).bind(given, embedder, reranker, index, writer)
+    shares = [
+        _part(IndexReplica, f"index-{number}", settings.indexes).bind(given, number)
+        for number in range(0 if settings.collection is None else settings.shares)
+    ]
+    writer = None if not shares or embedder is None else _part(WriterReplica, "writer", Replicas()).bind(given, embedder)
+    return _part(ingress()(Entrance), "entrance", settings.entrances).bind(given, embedder, reranker, shares, writer)
 
 
 def _part(kind: type, name: str, replicas: Replicas, *, by_tokens: bool = False) -> Deployment:
@@ -41,11 +45,18 @@ def _part(kind: type, name: str, replicas: Replicas, *, by_tokens: bool = False)
 
 
 def complete(settings: ServeSettings) -> ServeSettings:
-    """With the collection's own embedder where none is named; another one is refused, since its vectors would compare with nothing."""
+    """With the collection's own embedder and reranker where none is named; another embedder is refused, since its vectors would
+    compare with nothing."""
+    if not settings.rerank:
+        settings = settings.model_copy(update={"reranker": None})
     if settings.collection is None:
         return settings
     version = Collection(Location.of(settings.workspace), settings.collection).current()
-    built_with = load(version.index, STAGE).metrics["embedder"]
+    if settings.rerank and settings.reranker is None and version.reranker is not None:
+        settings = settings.model_copy(update={"reranker": RerankerSettings(name=version.reranker)})
+    index = load(version.index, STAGE)
+    Share(settings.shares - 1, settings.shares).parts(index)
+    built_with = index.metrics["embedder"]
     if settings.model is None:
         return parse(ServeSettings, {**settings.model_dump(mode="json"), "model": built_with["settings"]})
     files = locate(settings.model.name, settings.model.revision)

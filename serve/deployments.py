@@ -14,6 +14,8 @@ from typing import Any
 from ray_pipeline.config import parse
 from ray_pipeline.models.source import locate
 from ray_pipeline.retrieval.collection.store import Collection
+from ray_pipeline.retrieval.index.opened import Share
+from ray_pipeline.retrieval.lexical.bm25 import Statistics
 from ray_pipeline.serving.backends import BatchedEmbedder, BatchedReranker, SearchedCollection
 from ray_pipeline.serving.engines import EmbedEngine, RerankEngine, use_threads
 from ray_pipeline.serving.items import QueryWithDocuments
@@ -80,18 +82,23 @@ class RerankerReplica:
 
 
 class IndexReplica:
-    """Holds the collection, and follows it."""
+    """Holds a share of the collection, and follows it."""
 
-    def __init__(self, settings: Mapping[str, Any]) -> None:
+    def __init__(self, settings: Mapping[str, Any], share: int) -> None:
         given = parse(ServeSettings, settings)
         assert given.collection is not None
-        self._collection = SearchedCollection(Collection(Location.of(given.workspace), given.collection), given.search_threads)
+        collection = Collection(Location.of(given.workspace), given.collection)
+        self._collection = SearchedCollection(collection, given.search_threads, Share(share, given.shares))
         self._every = given.refresh_s
         self._following: asyncio.Task[None] | None = None
 
     async def search(self, lookup: Lookup) -> Found:
         self._follow()
         return await self._collection.search(lookup)
+
+    async def statistics(self, texts: Sequence[str]) -> tuple[str, Statistics]:
+        self._follow()
+        return await self._collection.statistics(texts)
 
     async def about(self) -> dict[str, Any]:
         self._follow()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ray.serve.handle import DeploymentHandle
@@ -12,6 +12,7 @@ from ray_pipeline.models.pair_input import pair_input
 from ray_pipeline.models.text_input import text_input
 from ray_pipeline.retrieval.collection.store import Collection
 from ray_pipeline.revision import code_revision
+from ray_pipeline.serving.fan_out import FanOut
 from ray_pipeline.serving.http.application import Application
 from ray_pipeline.serving.http.endpoints import About, Writer, endpoints
 from ray_pipeline.serving.http.telemetry import Telemetry
@@ -72,27 +73,26 @@ class Entrance:
         settings: Mapping[str, Any],
         embedder: DeploymentHandle | None,
         reranker: DeploymentHandle | None,
-        index: DeploymentHandle | None,
+        shares: Sequence[DeploymentHandle],
         writer: DeploymentHandle | None,
     ) -> None:
         given = parse(ServeSettings, settings)
         about_embedder: Any = None if embedder is None else await embedder.about.remote()
         about_reranker: Any = None if reranker is None else await reranker.about.remote()
-        about_index = None if index is None else await index.about.remote()
-        searched = None if index is None else IndexHandle(index)
+        states = [(await share.about.remote())["state"] for share in shares]
+        index = FanOut([IndexHandle(share) for share in shares]) if shares else None
         self._service = Service(
             given.limits,
             None if embedder is None else embed_side(given, about_embedder, embedder),
             None if reranker is None else rerank_side(given, about_reranker, reranker),
-            searched,
+            index,
         )
-        state = (about_index or {}).get("state")
         self._about = About(
             code_revision(),
             about_embedder,
             about_reranker,
             given.collection,
-            lambda: (searched.state if searched is not None else None) or state,
+            lambda: (index.state if index is not None else None) or next(iter(states), None),
         )
         self._keys = Keys.of(given.keys, given.host)
         self._writer: Writer | None = None if writer is None else _WriterHandle(writer)

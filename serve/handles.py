@@ -17,6 +17,7 @@ from ray.serve.exceptions import BackPressureError, DeploymentUnavailableError
 from ray.serve.handle import DeploymentHandle
 
 from ray_pipeline.errors import PipelineError
+from ray_pipeline.retrieval.lexical.bm25 import Statistics
 from ray_pipeline.serving.items import Ids, QueryWithDocuments
 from ray_pipeline.serving.request_error import RequestError
 from ray_pipeline.serving.service import Found, Lookup
@@ -79,13 +80,15 @@ class RerankHandle:
 
 
 class IndexHandle:
-    """The index's replicas."""
+    """The replicas of one share of the collection."""
 
     def __init__(self, handle: DeploymentHandle) -> None:
         self._handle = handle
-        self.state: str | None = None  # the newest that an answer named
 
     async def search(self, lookup: Lookup) -> Found:
         found: Found = await asked(lambda: self._handle.search.remote(lookup))
-        self.state = found.state
         return found
+
+    async def statistics(self, texts: Sequence[str]) -> tuple[str, Statistics]:
+        told: tuple[str, Statistics] = await asked(lambda: self._handle.statistics.remote(texts))
+        return told

@@ -21,7 +21,7 @@ from ray_pipeline.pipelines.dry_run import DryRun
 from ray_pipeline.pipelines.plan import PipelineSettings, foresee_steps
 from ray_pipeline.pipelines.prepare import Data, FileData, FoldSplit, TrainSplit, Tuning
 from ray_pipeline.pipelines.stage import Run
-from ray_pipeline.pipelines.steps import CompareStep, EvaluateStep, Step, TrainEmbedderStep, TrainRerankerStep
+from ray_pipeline.pipelines.steps import CompareStep, EvaluateStep, IndexStep, Step, TrainEmbedderStep, TrainRerankerStep
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,8 @@ def of_fold(settings: PipelineSettings, fold: int) -> PipelineSettings:
         data = data.model_copy(update={"split": FoldSplit(folds=settings.folds, fold=fold, seed=seed)})
     else:
         data = data.model_copy(update={"tuning": Tuning(folds=settings.folds, fold=fold)})
-    return settings.model_copy(update={"data": data})
+    steps = {name: step for name, step in settings.steps.items() if not isinstance(step, IndexStep)}  # a fold's model serves nobody
+    return settings.model_copy(update={"data": data, "steps": steps})
 
 
 def submission(settings: PipelineSettings) -> PipelineSettings:

@@ -25,6 +25,7 @@ from ray_pipeline.pipelines.merge import MergeSettings, merge_model
 from ray_pipeline.pipelines.mine import MiningSettings, mine_groups
 from ray_pipeline.pipelines.prepare import prepare
 from ray_pipeline.pipelines.pseudo_labels import DEPTH, UNLABELLED, label_unlabelled, require_unlabelled
+from ray_pipeline.pipelines.publish import PublishSettings, index_corpus
 from ray_pipeline.pipelines.rerank import RerankSettings, rerank
 from ray_pipeline.pipelines.retrieve import PipelineChainSettings, RetrievalSettings, Retrieved, retrieve
 from ray_pipeline.pipelines.score import score_groups
@@ -214,6 +215,22 @@ class ScoreStep(Settings):
         return score_groups(chain.run, chain.made[self.groups], chain.reranker(self.reranker), self.score)
 
 
+class IndexStep(ModelStep, PublishSettings):
+    """Index the documents, and publish them as a version of a collection."""
+
+    gives: ClassVar[str] = "index"
+    reads: ClassVar[Mapping[str, str]] = {"model": "model", "reranker": "reranker"}
+
+    kind: Literal["index"] = identity("index", "index the documents for a service")
+    reranker: str | None = source(None, "the step whose reranker services put results in order with; null: none")
+
+    def make(self, chain: Chain) -> Artifact:
+        own = chain.own(self)
+        publishing = PublishSettings(**{name: getattr(self, name) for name in PublishSettings.model_fields})
+        reranker = None if self.reranker is None else chain.made[self.reranker].location.uri
+        return index_corpus(chain.run, prepare(chain.run, own.data), own.model, own.embed, publishing, reranker).index
+
+
 class MergeStep(Settings):
     """Make a model of another moment of a training."""
 
@@ -238,7 +255,16 @@ class MergeRerankerStep(MergeStep):
 
 
 Step = Annotated[
-    TrainEmbedderStep | MineStep | PseudoLabelStep | EvaluateStep | CompareStep | TrainRerankerStep | ScoreStep | MergeStep | MergeRerankerStep,
+    TrainEmbedderStep
+    | MineStep
+    | PseudoLabelStep
+    | EvaluateStep
+    | CompareStep
+    | TrainRerankerStep
+    | ScoreStep
+    | IndexStep
+    | MergeStep
+    | MergeRerankerStep,
     Field(discriminator="kind"),
 ]
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,13 +15,17 @@ from numpy.typing import NDArray
 from ray_pipeline.errors import PipelineError
 from ray_pipeline.retrieval.collection.state import Hit, State
 from ray_pipeline.retrieval.collection.store import Collection
+from ray_pipeline.retrieval.index.opened import WHOLE, Share
+from ray_pipeline.retrieval.lexical.bm25 import Statistics
 from ray_pipeline.serving.batcher import TokenBatcher
 from ray_pipeline.serving.engines import BatchSettings, EmbedEngine, RerankEngine
 from ray_pipeline.serving.items import Ids, QueryWithDocuments
+from ray_pipeline.serving.request_error import RequestError
 from ray_pipeline.serving.service import Found, Lookup
 
 logger = logging.getLogger(__name__)
 Vector = NDArray[np.float32]
+_EARLIER_STATES: Final = 4
 
 
 class BatchedEmbedder:
@@ -44,16 +50,36 @@ class BatchedReranker:
 
 
 class SearchedCollection:
-    """A collection in its newest state. Searches run in threads; each ends in the state it began in."""
+    """A share of a collection in its newest state. Searches run in threads; each ends in the state it began in. The states before the
+    newest stay for a while: shares must answer from one state, and do not move to a newer one at the same moment."""
 
-    def __init__(self, collection: Collection, threads: int = 2) -> None:
-        self._collection = collection
+    def __init__(self, collection: Collection, threads: int = 2, share: Share = WHOLE) -> None:
+        self._collection, self._share = collection, share
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="search")
         self._loader = ThreadPoolExecutor(1, thread_name_prefix="load")
-        self.state = State.of(collection)
+        self.state = State.of(collection, share=share)
+        self._earlier: deque[State] = deque(maxlen=_EARLIER_STATES)
 
     async def search(self, lookup: Lookup) -> Found:
-        return await asyncio.get_running_loop().run_in_executor(self._threads, looked_up, self.state, lookup)
+        state = await self._named(lookup.state)
+        return await asyncio.get_running_loop().run_in_executor(self._threads, looked_up, state, lookup)
+
+    async def statistics(self, texts: Sequence[str]) -> tuple[str, Statistics]:
+        """The newest state, and what BM25 has to know of it."""
+        state = self.state
+        return state.name, await asyncio.get_running_loop().run_in_executor(self._threads, state.statistics, texts)
+
+    async def _named(self, name: str | None) -> State:
+        """The state of this name; one that others have and this does not yet is waited for."""
+        if name is None or name == self.state.name:
+            return self.state
+        for state in self._earlier:
+            if state.name == name:
+                return state
+        await self.refresh()
+        if self.state.name != name:
+            raise RequestError("unavailable", f"state {name} of the collection is not here; ask again", retry_after=1)
+        return self.state
 
     async def refresh(self) -> bool:
         """Take over a version that was published, or changes that were made, since; says whether there was anything. What cannot be
@@ -63,18 +89,20 @@ class SearchedCollection:
         except (PipelineError, OSError) as problem:
             logger.error("collection %s: stays at %s: %s", self._collection.name, self.state.name, problem)
             return False
-        changed = newer is not self.state
+        if newer is self.state:
+            return False
+        self._earlier.appendleft(self.state)
         self.state = newer
-        return changed
+        return True
 
     def _newer(self) -> State:
         current = self._collection.current()
-        return self.state.caught_up(self._collection) if current == self.state.version else State.of(self._collection, current)
+        return self.state.caught_up(self._collection) if current == self.state.version else State.of(self._collection, current, self._share)
 
 
 def looked_up(state: State, lookup: Lookup) -> Found:
     """The rankings that were asked for, and their documents, of one state."""
     dense: Sequence[Sequence[Hit]] = () if lookup.vectors is None else state.dense(lookup.vectors, lookup.k, lookup.filter)
-    lexical: Sequence[Sequence[Hit]] = () if lookup.texts is None else state.lexical(lookup.texts, lookup.k, lookup.filter)
+    lexical: Sequence[Sequence[Hit]] = () if lookup.texts is None else state.lexical(lookup.texts, lookup.k, lookup.filter, lookup.known)
     names = {hit.doc_id for ranking in (*dense, *lexical) for hit in ranking}
     return Found(state.name, dense, lexical, {name: state.document(name) or {} for name in names})

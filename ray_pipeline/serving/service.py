@@ -19,6 +19,7 @@ from ray_pipeline.errors import DataError, SettingsError
 from ray_pipeline.models.pair_input import PairInput
 from ray_pipeline.models.text_input import TextInput
 from ray_pipeline.retrieval.fusion import fused_lists
+from ray_pipeline.retrieval.lexical.bm25 import Statistics
 from ray_pipeline.serving.admission import Admission
 from ray_pipeline.serving.items import Ids, QueryWithDocuments, items_of, texts_of
 from ray_pipeline.serving.limits import Limits
@@ -50,6 +51,8 @@ class Lookup:
     vectors: Vector | None = None
     texts: Sequence[str] | None = None
     filter: Any = None
+    state: str | None = None  # the state to search; None: the newest
+    known: Statistics | None = None  # of all shares of the collection, for BM25
 
 
 @dataclass(frozen=True)

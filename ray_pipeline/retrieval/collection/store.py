@@ -40,11 +40,12 @@ class Version:
     first_change: int
     published: str
     note: str = ""
+    reranker: str | None = None  # where the one lies that services put results in order with
 
     @property
-    def artifacts(self) -> tuple[str, str]:
+    def artifacts(self) -> tuple[str, ...]:
         """What it serves."""
-        return self.index, self.documents
+        return (self.index, self.documents) if self.reranker is None else (self.index, self.documents, self.reranker)
 
 
 class Collection:
@@ -56,19 +57,20 @@ class Collection:
         self.name = name
         self.folder = workspace / FOLDER / name
 
-    def publish(self, built: Artifact, kept: Artifact, *, first_change: int | None = None, note: str = "") -> Version:
+    def publish(self, built: Artifact, kept: Artifact, *, first_change: int | None = None, note: str = "", reranker: str | None = None) -> Version:
         """Make an index and its documents the version in use. `first_change`: of the changes that they do not hold; None: of those of the
         version before, which stay on top."""
         _require_same_documents(built, kept)
         before = self.current() if self.exists() else None
         embedder = str(built.metrics["embedder"]["fingerprint"])
         first = (before.first_change if before else 1) if first_change is None else first_change
-        if before and (before.index, before.documents, before.first_change) == (built.location.uri, kept.location.uri, first):
+        same = (built.location.uri, kept.location.uri, first, reranker)
+        if before and (before.index, before.documents, before.first_change, before.reranker) == same:
             return before  # it is what is in use already
         self._require_one_model(embedder, first)
         now = datetime.now(UTC).isoformat(timespec="seconds")
         number = max(self.numbers(), default=0) + 1
-        version = Version(number, built.location.uri, kept.location.uri, embedder, first, now, note)
+        version = Version(number, built.location.uri, kept.location.uri, embedder, first, now, note, reranker)
         while not self._place(version.number).create(json_bytes(asdict(version))):
             version = Version(**{**asdict(version), "number": version.number + 1})
         self.use(version.number)

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from ray_pipeline.artifacts import Artifact
 from ray_pipeline.data.mapped import mapped, rows_of_texts
+from ray_pipeline.errors import SettingsError
 from ray_pipeline.local_copy import local_file
 from ray_pipeline.ranking import Ranking
 from ray_pipeline.retrieval.documents.filters import matches
@@ -22,24 +23,35 @@ STAGE = "documents"
 class Documents:
     """Parts in doc_id order: row r is the r-th document of the corpus."""
 
-    def __init__(self, parts: Sequence[DocumentsPart]) -> None:
+    def __init__(self, parts: Sequence[DocumentsPart], fields: Sequence[str] | None = None) -> None:
         self.parts = parts
+        self._fields = fields  # of the whole corpus, where these are some of its parts
         self._ends = np.cumsum([len(part) for part in parts])
         self._words = BM25Index([part.postings for part in parts])
 
     @classmethod
-    def of(cls, artifact: Artifact) -> Documents:
-        numbers = range(len(artifact.metrics["parts"]))
-        return cls(
-            [DocumentsPart.of_tables({name: mapped(local_file(artifact, f"{name}/{number:06d}.arrow")) for name in TABLES}) for number in numbers]
-        )
+    def of(cls, artifact: Artifact, first: int = 0, stop: int | None = None) -> Documents:
+        """The documents `first` to `stop - 1`, which have to be whole parts; rows count from `first`."""
+        starts = [int(start) for start in artifact.metrics["parts"]]
+        ends = [*starts[1:], int(artifact.manifest["rows"])]
+        last = ends[-1] if stop is None else stop
+        if first not in starts or last not in ends:
+            raise SettingsError(
+                f"{artifact.location.uri}: its parts begin at {starts[:3]}..., and {first} to {last} are needed; "
+                "build it so that documents.part_rows divides index.part_rows"
+            )
+        wanted = [number for number, start in enumerate(starts) if first <= start < last]
+        tables = [{name: mapped(local_file(artifact, f"{name}/{number:06d}.arrow")) for name in TABLES} for number in wanted]
+        return cls([DocumentsPart.of_tables(one) for one in tables], artifact.metrics["fields"])
 
     def __len__(self) -> int:
         return int(self._ends[-1])
 
     @property
     def fields(self) -> list[str]:
-        """The fields that some document has."""
+        """The fields that some document of the corpus has."""
+        if self._fields is not None:
+            return sorted(self._fields)
         return sorted({name for part in self.parts for name in part.columns.column_names})
 
     def document(self, row: int) -> dict[str, Any]:
