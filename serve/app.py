@@ -17,7 +17,8 @@ from ray_pipeline.errors import SettingsError
 from ray_pipeline.models.reranker_settings import RerankerSettings
 from ray_pipeline.models.source import locate
 from ray_pipeline.retrieval.collection.store import Collection
-from ray_pipeline.retrieval.index.opened import STAGE, Share
+from ray_pipeline.retrieval.index.opened import Share
+from ray_pipeline.retrieval.index.settings import STAGE
 from ray_pipeline.serving.keys import Keys
 from ray_pipeline.storage import Location
 from serve.deployments import EmbedderReplica, IndexReplica, RerankerReplica

@@ -9,7 +9,7 @@ from pydantic import model_validator
 from ray_pipeline.config import Settings, placement, section
 from ray_pipeline.models.embedder_settings import EmbedderSettings
 from ray_pipeline.models.reranker_settings import RerankerSettings
-from ray_pipeline.serving.engines import BatchSettings
+from ray_pipeline.serving.batch_settings import BatchSettings
 from ray_pipeline.serving.keys import KeySettings
 from ray_pipeline.serving.limits import Limits
 

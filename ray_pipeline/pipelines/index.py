@@ -18,9 +18,8 @@ from ray_pipeline.retrieval.embed import shards_of
 from ray_pipeline.retrieval.exact.topk import merge
 from ray_pipeline.retrieval.index.build import EXACT, TRAINING, MakeIndexPart, MakeTraining
 from ray_pipeline.retrieval.index.factory import factory_string
-from ray_pipeline.retrieval.index.opened import STAGE
 from ray_pipeline.retrieval.index.recall import chosen_parameters, recall
-from ray_pipeline.retrieval.index.settings import IndexSettings
+from ray_pipeline.retrieval.index.settings import STAGE, IndexSettings
 from ray_pipeline.schemas import RANKING
 
 ALGORITHM = 1

@@ -10,8 +10,8 @@ import numpy as np
 
 from ray_pipeline.artifacts import load, parquet_bytes, write_shard
 from ray_pipeline.config import Settings, identity, section
-from ray_pipeline.retrieval.index.opened import STAGE, OpenedIndex
-from ray_pipeline.retrieval.index.settings import IndexSettings
+from ray_pipeline.retrieval.index.opened import OpenedIndex
+from ray_pipeline.retrieval.index.settings import STAGE, IndexSettings
 from ray_pipeline.storage import Location
 
 

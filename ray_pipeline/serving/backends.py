@@ -17,8 +17,9 @@ from ray_pipeline.retrieval.collection.state import Hit, State
 from ray_pipeline.retrieval.collection.store import Collection
 from ray_pipeline.retrieval.index.opened import WHOLE, Share
 from ray_pipeline.retrieval.lexical.bm25 import Statistics
+from ray_pipeline.serving.batch_settings import BatchSettings
 from ray_pipeline.serving.batcher import TokenBatcher
-from ray_pipeline.serving.engines import BatchSettings, EmbedEngine, RerankEngine
+from ray_pipeline.serving.engines import EmbedEngine, RerankEngine
 from ray_pipeline.serving.items import Ids, QueryWithDocuments
 from ray_pipeline.serving.request_error import RequestError
 from ray_pipeline.serving.service import Found, Lookup

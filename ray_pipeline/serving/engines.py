@@ -11,26 +11,18 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ray_pipeline.config import Settings, placement
 from ray_pipeline.errors import ModelError
 from ray_pipeline.models.embedder import Embedder
 from ray_pipeline.models.embedder_settings import EmbedderSettings
 from ray_pipeline.models.reranker import Reranker
 from ray_pipeline.models.reranker_settings import RerankerSettings
 from ray_pipeline.models.shared_prefix import can_share, shared_scores
+from ray_pipeline.serving.batch_settings import BatchSettings
 from ray_pipeline.serving.items import Ids, QueryWithDocuments
 from ray_pipeline.text.pairs import PairTokens
 from ray_pipeline.text.tokens import joined
 
 _WHOLE: Final = 1 << 40  # a budget that cuts nothing: the batch is cut already
-
-
-class BatchSettings(Settings):
-    """How requests share a model; nothing here changes an answer beyond its last bits."""
-
-    token_budget: int = placement(3072, "padded tokens a batch at most", ge=1)
-    max_rows: int = placement(256, "texts or pairs a batch at most", ge=1)
-    threads: int | None = placement(None, "torch threads of a replica; null: all of this machine's cores", ge=1)
 
 
 class EmbedEngine:

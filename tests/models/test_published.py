@@ -136,7 +136,7 @@ def test_a_remote_model_is_downloaded_once_and_whole(tmp_path: Path, tiny_model:
     weights = next(one for one in artifact.files("model/") if one.path.endswith(".safetensors"))
     good = (artifact.location / weights.path).read()
     (artifact.location / weights.path).write(good[:-1] + b"x")
-    with pytest.raises(ModelError, match=r"model\.safetensors: .*the manifest says"):
+    with pytest.raises(ArtifactError, match=r"model\.safetensors: .*the manifest says"):
         locate(artifact.location.uri)
     assert list(cache.iterdir()) == []  # nothing half-written
     (artifact.location / weights.path).write(good)

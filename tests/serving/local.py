@@ -6,7 +6,8 @@ from ray_pipeline.models.pair_input import pair_input
 from ray_pipeline.models.text_input import text_input
 from ray_pipeline.retrieval.collection.store import Collection
 from ray_pipeline.serving.backends import BatchedEmbedder, BatchedReranker, SearchedCollection
-from ray_pipeline.serving.engines import BatchSettings, EmbedEngine, RerankEngine
+from ray_pipeline.serving.batch_settings import BatchSettings
+from ray_pipeline.serving.engines import EmbedEngine, RerankEngine
 from ray_pipeline.serving.limits import Limits
 from ray_pipeline.serving.service import EmbedSide, RerankSide, Service
 

@@ -21,8 +21,8 @@ from ray_pipeline.retrieval.documents.filters import matches, require_known
 from ray_pipeline.retrieval.documents.opened import STAGE as DOCUMENTS
 from ray_pipeline.retrieval.documents.opened import Documents
 from ray_pipeline.retrieval.exact.search import search
-from ray_pipeline.retrieval.index.opened import STAGE as INDEX
 from ray_pipeline.retrieval.index.opened import WHOLE, OpenedIndex, Share
+from ray_pipeline.retrieval.index.settings import STAGE as INDEX
 from ray_pipeline.retrieval.lexical.bm25 import BM25Index, Statistics
 
 Mask = NDArray[np.bool_]

@@ -22,7 +22,7 @@ from ray_pipeline.artifacts import Artifact, load
 from ray_pipeline.errors import ArtifactError, SettingsError
 from ray_pipeline.retrieval.collection.segment import Segment
 from ray_pipeline.retrieval.documents import opened as documents
-from ray_pipeline.retrieval.index import opened as index
+from ray_pipeline.retrieval.index import settings as index
 from ray_pipeline.storage import Location, json_bytes
 
 FOLDER: Final = "collections"

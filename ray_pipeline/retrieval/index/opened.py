@@ -16,8 +16,6 @@ from ray_pipeline.retrieval.exact.topk import merge
 from ray_pipeline.retrieval.index.faiss_index import FaissIndex
 from ray_pipeline.retrieval.index.part import IndexPart
 
-STAGE = "index"
-
 
 @dataclass(frozen=True)
 class Share:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Final, Literal
 
 from ray_pipeline.config import Settings, identity
 
-AUTO = "auto"
+STAGE: Final = "index"
+AUTO: Final = "auto"
 
 
 class IndexSettings(Settings):
