@@ -27,6 +27,15 @@ class Limits(Settings):
         if long is not None:
             raise RequestError("invalid_request", f"{where}.{long}: longer than {self.max_characters:,} (max_characters)", f"{where}.{long}")
 
+    def check_pairs(self, queries: int, documents: int) -> None:
+        """Refuses a search that would rerank more than one request may."""
+        if queries * documents > self.max_items:
+            raise RequestError(
+                "invalid_request",
+                f"rerank_top_n: {queries:,} queries x {documents:,} documents, and {self.max_items:,} pairs are the most (max_items)",
+                "rerank_top_n",
+            )
+
     def check_tokens(self, tokens: int, where: str) -> None:
         if tokens > self.max_tokens:
             raise RequestError("invalid_request", f"{where}: {tokens:,} tokens, and {self.max_tokens:,} are the most (max_tokens)", where)

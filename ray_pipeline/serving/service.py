@@ -6,6 +6,7 @@ over objects in this process.
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -142,6 +143,7 @@ class Service:
     async def search(self, task: SearchTask) -> Searched:
         index = _there(self.index, "index")
         self.limits.check_items(task.queries, "queries")
+        self.limits.check_pairs(len(task.queries), task.rerank_top_n if task.rerank else 0)
         seconds: dict[str, float] = {}
         depth = max(task.top_k, task.rerank_top_n if task.rerank else 0)
         vectors = None
@@ -156,7 +158,8 @@ class Service:
         hits = [[Hit(name, score, None, found.documents[name]) for name, score in ranking] for ranking in rankings]
         if task.rerank:
             with _timed(seconds, "rerank"):
-                hits = [await self._reordered(query, ranking, task.rerank_top_n) for query, ranking in zip(task.queries, hits, strict=True)]
+                pairs = zip(task.queries, hits, strict=True)
+                hits = await asyncio.gather(*(self._reordered(query, ranking, task.rerank_top_n) for query, ranking in pairs))
         return Searched([ranking[: task.top_k] for ranking in hits], found.state, seconds)
 
     async def _reordered(self, query: str, hits: Sequence[Hit], count: int) -> list[Hit]:

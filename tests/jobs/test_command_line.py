@@ -20,6 +20,7 @@ from jobs import command_line, prune, show, verify
 from jobs.command_line import CONFIGS, groups_of, help_text, run_job, settings_from
 from jobs.embed import EmbedJob
 from jobs.evaluate import EvaluateJob, evaluate
+from jobs.fold import FoldJob
 from jobs.index import IndexJob
 from jobs.merge import MergeJob
 from jobs.mine import MineJob
@@ -42,7 +43,7 @@ ROOT = Path(__file__).parents[2]
 RETRIEVING = {"embed": EmbedJob, "search": SearchJob, "mine": MineJob, "evaluate": EvaluateJob, "pipeline": PipelineJob}
 COMPUTING = {**RETRIEVING, "pseudo_label": PseudoLabelJob, "train_embedder": TrainEmbedderJob}
 RERANKING = {"score": ScoreJob, "rerank": RerankJob, "train_reranker": TrainRerankerJob}
-SERVED = {"index": IndexJob, "publish": PublishJob, "serve": ServeJob}
+SERVED = {"fold": FoldJob, "index": IndexJob, "publish": PublishJob, "serve": ServeJob}
 ALL = {**COMPUTING, **RERANKING, **SERVED, "merge": MergeJob, "sweep": SweepTrainEmbedder}
 WORDS = ("search.method=bm25", "data.rows=300", "search.k=100")  # a job that needs no model and no Ray
 

@@ -23,6 +23,7 @@ READER, WRITER = "r" * 20, "w" * 20
         (lambda: LIMITS.check_items(["a"] * 4, "input"), "invalid_request", "input: 4 items, and 3 are the most"),
         (lambda: LIMITS.check_items(["a", "b" * 11], "input"), "invalid_request", "input.1: longer than 10"),
         (lambda: LIMITS.check_items([[1] * 11], "input"), "invalid_request", "input.0"),
+        (lambda: LIMITS.check_pairs(2, 2), "invalid_request", "2 queries x 2 documents, and 3 pairs"),
         (lambda: LIMITS.check_tokens(101, "texts"), "invalid_request", "texts: 101 tokens"),
         (lambda: LIMITS.check_size(1001), "too_large", "0.001 MB"),
     ],
@@ -38,6 +39,7 @@ def test_limits(act: object, code: str, said: str) -> None:
 def test_what_is_within_the_limits_passes() -> None:
     LIMITS.check_items(["a" * 10] * 3, "input")
     LIMITS.check_tokens(100, "input")
+    LIMITS.check_pairs(1, 3)
     LIMITS.check_size(1000)
 
 

@@ -114,7 +114,7 @@ class Collection:
     def append(self, segment: Segment) -> int:
         """Keep a batch of changes; returns its number. When this returns, a restart will find it."""
         data, number = segment.to_bytes(), self.last_change() + 1
-        while not self._change(number).create(data):  # another process was faster: its batch comes before this one
+        while not self.change_place(number).create(data):  # another process was faster: its batch comes before this one
             number += 1
         return number
 
@@ -123,7 +123,7 @@ class Collection:
         return max(_numbers(self.folder / "changes", ".arrow"), default=0)
 
     def change(self, number: int) -> Segment:
-        place = self._change(number)
+        place = self.change_place(number)
         if not place.exists():
             raise ArtifactError(f"{place.uri}: this batch of changes is missing; restore the file from a copy")
         return Segment.from_bytes(place.read(), place.uri)
@@ -140,7 +140,7 @@ class Collection:
     def _place(self, number: int) -> Location:
         return self.folder / "versions" / f"{number:06d}.json"
 
-    def _change(self, number: int) -> Location:
+    def change_place(self, number: int) -> Location:
         return self.folder / "changes" / f"{number:012d}.arrow"
 
 

@@ -22,6 +22,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from ray_pipeline.errors import PipelineError
+from ray_pipeline.retrieval.documents.filters import FilterError
 from ray_pipeline.serving.http.endpoint import Answer, Endpoint, WriteError, json_answer
 from ray_pipeline.serving.http.telemetry import Telemetry
 from ray_pipeline.serving.json_body import strict_json
@@ -86,11 +87,12 @@ class Application:
             return
         except RequestError as problem:
             answer = json_answer(write_error(problem), problem.status, problem.headers())
-        except PipelineError as problem:  # the request named something that is not there, or not of the right kind
-            answer = json_answer(write_error(RequestError("invalid_request", str(problem))), 422)
-        except Exception:
+        except FilterError as problem:
+            answer = json_answer(write_error(RequestError("invalid_request", str(problem), "filter")), 422)
+        except Exception as problem:  # what it was is for the log: it may name places on this machine
             logger.exception("request %s: %s %s failed", call.request_id, call.method, call.path)
-            answer = json_answer(write_error(RequestError("unavailable", f"an error of ours; the log has it under {call.request_id}")), 500)
+            ours = RequestError("unavailable", f"an error of ours; the log has it under {call.request_id}")
+            answer = json_answer(write_error(ours), 503 if isinstance(problem, PipelineError) else 500)
         known = call.path if call.path in self._paths else "(unknown)"
         self.telemetry.note(call.method, known, answer.status, time.perf_counter() - call.started, call.request_id)
         await _send(send, answer, call)

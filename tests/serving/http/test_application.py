@@ -14,6 +14,7 @@ import httpx
 import numpy as np
 import pytest
 
+from ray_pipeline.errors import ArtifactError
 from ray_pipeline.serving.engines import EmbedEngine, RerankEngine
 from ray_pipeline.serving.http.application import Application
 from ray_pipeline.serving.http.endpoints import About, endpoints
@@ -275,6 +276,33 @@ def test_an_error_of_ours_tells_nothing_but_its_id(parts: Parts, caplog: pytest.
     assert "mine-7" in answer.text
     assert answer.headers["x-request-id"] == "mine-7"
     assert "secret detail" in caplog.text
+
+
+def test_a_disk_that_is_full_is_no_fault_of_the_request_and_tells_no_path(parts: Parts, collection: Any) -> None:
+    class Full(Written):
+        async def change(self, request: Any) -> dict[str, Any]:
+            raise ArtifactError("/var/secret/place: cannot be written: No space left on device")
+
+    async def scenario() -> httpx.Response:
+        found = service(parts, collection)
+        telemetry = Telemetry(found)
+        app = Application(found, Keys([READER], [WRITER]), endpoints(found, telemetry, ABOUT, Full()), telemetry)
+        async with calling(app, WRITER) as client:
+            return await client.post("/documents", json={"documents": [{"doc_id": "a", "text": "b"}]})
+
+    answer = run(scenario)
+    assert answer.status_code == 503
+    assert "secret" not in answer.text
+
+
+def test_a_filter_nobody_understands_is_named(parts: Parts, collection: Any) -> None:
+    async def scenario() -> httpx.Response:
+        async with calling(application(parts, collection)) as client:
+            return await client.post("/search", json={"query": "a", "filter": {"a": {"near": 1}}})
+
+    answer = run(scenario)
+    assert (answer.status_code, answer.json()["error"]["where"]) == (422, "filter")
+    assert "'near' is no comparison" in answer.json()["error"]["message"]
 
 
 def test_request_ids_are_ours_where_a_clients_is_odd(parts: Parts) -> None:
