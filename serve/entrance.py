@@ -14,7 +14,8 @@ from ray_pipeline.retrieval.collection.store import Collection
 from ray_pipeline.revision import code_revision
 from ray_pipeline.serving.fan_out import FanOut
 from ray_pipeline.serving.http.application import Application
-from ray_pipeline.serving.http.endpoints import About, Writer, endpoints
+from ray_pipeline.serving.http.document_lines import Writer
+from ray_pipeline.serving.http.endpoints import About, endpoints
 from ray_pipeline.serving.http.telemetry import Telemetry
 from ray_pipeline.serving.keys import Keys
 from ray_pipeline.serving.service import EmbedSide, RerankSide, Service

@@ -69,7 +69,7 @@ def test_help_shows_every_setting_with_its_default_and_meaning(job: str) -> None
 
 def test_help_of_the_pipeline_shows_the_settings_of_every_kind_of_step() -> None:
     text = help_text("pipeline", PipelineJob)
-    assert "train_embedder|mine|pseudo_labels|evaluate|compare|train_reranker|score|merge|merge_reranker" in text
+    assert "train_embedder|mine|pseudo_labels|evaluate|compare|train_reranker|score|index|merge|merge_reranker" in text
     assert "  steps.<name>.training.train.epochs=1.0\n      passes over the data" in text
     assert "  --dry-run\n" in text
 

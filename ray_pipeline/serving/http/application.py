@@ -23,7 +23,7 @@ from typing import Any, Final
 
 from ray_pipeline.errors import PipelineError
 from ray_pipeline.retrieval.documents.filters import FilterError
-from ray_pipeline.serving.http.endpoint import Answer, Endpoint, WriteError, json_answer
+from ray_pipeline.serving.http.endpoint import LINES_TYPE, Answer, Endpoint, Lines, WriteError, json_answer
 from ray_pipeline.serving.http.telemetry import Telemetry
 from ray_pipeline.serving.json_body import strict_json
 from ray_pipeline.serving.keys import Keys
@@ -119,6 +119,8 @@ class Application:
 
     async def _answered(self, endpoint: Endpoint, call: _Call, receive: Receive) -> Answer:
         with self.service.admission.request() if endpoint.right is not None else contextlib.nullcontext():
+            if endpoint.lines is not None and call.headers.get(b"content-type", b"").startswith(LINES_TYPE.encode()):
+                return await endpoint.lines(self._lines(receive))  # as long as lines come: each has its own time
             try:
                 async with asyncio.timeout(self.service.limits.timeout_s):
                     if endpoint.method == "GET":
@@ -127,6 +129,26 @@ class Application:
                     return await _while_there(endpoint.act(body), receive)
             except TimeoutError as problem:
                 raise RequestError("timed_out", f"not done within {self.service.limits.timeout_s:g} s (timeout_s)") from problem
+
+    async def _lines(self, receive: Receive) -> Lines:
+        """The lines of a body as they come; a line may be as long as a body, and may take as long as a request."""
+        rest, number, more = b"", 0, True
+        while more:
+            try:
+                async with asyncio.timeout(self.service.limits.timeout_s):
+                    message = await receive()
+            except TimeoutError as problem:
+                raise RequestError("timed_out", f"no line came for {self.service.limits.timeout_s:g} s (timeout_s)") from problem
+            if message["type"] == "http.disconnect":
+                raise _GoneError
+            more = bool(message.get("more_body"))
+            *whole, rest = (rest + message.get("body", b"")).split(b"\n")
+            for line in whole if more else [*whole, rest]:
+                number += 1
+                self.service.limits.check_size(len(line))
+                if line.strip():
+                    yield number, _of_line(line, number)
+            self.service.limits.check_size(len(rest))
 
     async def _body(self, call: _Call, receive: Receive) -> bytes:
         length = call.headers.get(b"content-length", b"")
@@ -143,6 +165,13 @@ class Application:
             pieces.append(piece)
             if not message.get("more_body"):
                 return b"".join(pieces)
+
+
+def _of_line(line: bytes, number: int) -> Any:
+    try:
+        return strict_json(line)
+    except RequestError as problem:
+        raise RequestError(problem.code, f"line {number}: {problem.message}", f"line {number}") from problem
 
 
 async def _while_there(work: Awaitable[Answer], receive: Receive) -> Answer:

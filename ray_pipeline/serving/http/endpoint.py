@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 import orjson
 from pydantic import BaseModel
@@ -14,6 +14,8 @@ from ray_pipeline.serving.request_error import RequestError
 
 Method = Literal["GET", "POST"]
 WriteError = Callable[[RequestError], Any]
+Lines = AsyncIterator[tuple[int, Any]]  # each line's number, from 1, and what it holds
+LINES_TYPE: Final = "application/x-ndjson"
 
 
 @dataclass(frozen=True)
@@ -41,5 +43,6 @@ class Endpoint:
     write_error: WriteError
     right: Right | None = "read"  # None: anybody
     shape: type[BaseModel] | None = None
+    lines: Callable[[Lines], Awaitable[Answer]] | None = None  # what it does with a stream of JSON lines, where it takes one
     result: Any = None  # an example of what comes back, for the documentation
     tag: str = "service"

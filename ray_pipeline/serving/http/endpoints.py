@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 from pydantic import BaseModel
 
+from ray_pipeline.serving.http.document_lines import Writer, document_lines
 from ray_pipeline.serving.http.endpoint import Answer, Endpoint, WriteError, json_answer
 from ray_pipeline.serving.http.openapi import document
 from ray_pipeline.serving.http.pages import asset
@@ -21,12 +22,6 @@ from ray_pipeline.serving.shapes.search import ChangeRequest, SearchRequest, our
 from ray_pipeline.serving.shapes.tei import TeiEmbedRequest, TeiRerankRequest, tei_error, tei_rerank_answer
 
 Shape = TypeVar("Shape", bound=BaseModel)
-
-
-class Writer(Protocol):
-    """Where documents are added and deleted."""
-
-    async def change(self, request: ChangeRequest) -> dict[str, Any]: ...
 
 
 @dataclass(frozen=True)
@@ -95,7 +90,9 @@ def _ours(service: Service, about: About, writer: Writer | None) -> list[Endpoin
     if service.index is not None:
         found.append(_posted("/search", "documents of the collection for a query", SearchRequest, search, our_error, "search"))
     if writer is not None:
-        found.append(_posted("/documents", "add, replace and delete documents", ChangeRequest, writer.change, our_error, "search", right="change"))
+        summary = "add, replace and delete documents; also as a stream of JSON lines (application/x-ndjson)"
+        lines = document_lines(writer)
+        found.append(_posted("/documents", summary, ChangeRequest, writer.change, our_error, "search", right="change", lines=lines))
     return found
 
 

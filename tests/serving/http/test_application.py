@@ -39,8 +39,9 @@ class Written:
         self.given: list[Any] = []
 
     async def change(self, request: Any) -> dict[str, Any]:
-        self.given.append(request.checked())
-        return {"added": len(request.documents), "deleted": len(request.delete)}
+        self.given.append(request)
+        request.checked()
+        return {"documents": len(request.documents), "deleted": len(request.delete), "change": len(self.given), "state": f"1.{len(self.given)}"}
 
 
 def application(parts: Parts, collection: Any = None, limits: Limits | None = None, keys: Keys | None = None) -> Application:
