@@ -23,6 +23,7 @@ from tests.models.conftest import tiny_classifier
 
 __all__ = ["tiny_classifier"]
 READER, WRITER = "reader-" * 4, "writer-" * 4
+MOST_REQUESTS = 40
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,7 @@ def served(tmp_path_factory: pytest.TempPathFactory, tiny_model: Path, tiny_clas
         "port": port,
         "keys": {"file": str(folder / "keys")},
         "refresh_s": 0.1,
+        "limits": {"max_requests": MOST_REQUESTS},
         "embed_batches": {"threads": 1},
         "rerank_batches": {"threads": 1},
         "embedders": {"replicas": 2},

@@ -3,20 +3,17 @@ is one that the document names."""
 
 from __future__ import annotations
 
-import socket
-import threading
-import time
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 import schemathesis
-import uvicorn
 from hypothesis import HealthCheck, Phase, given, settings
 from schemathesis.generation import GenerationMode
 
 from ray_pipeline.retrieval.collection.store import Collection
 from ray_pipeline.serving.limits import Limits
+from tests.serving.http.server import listening
 from tests.serving.http.test_application import WRITER, Parts, application
 
 KEY = {"Authorization": f"Bearer {WRITER}"}
@@ -24,21 +21,9 @@ KEY = {"Authorization": f"Bearer {WRITER}"}
 
 @pytest.fixture(scope="module")
 def address(parts: Parts, collection: Collection) -> Iterator[str]:
-    """The application behind a real server, in a thread."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    app = application(parts, collection, Limits(max_body_mb=1))
-    server = uvicorn.Server(uvicorn.Config(app, port=port, log_level="error"))  # type: ignore[arg-type]
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    deadline = time.monotonic() + 30
-    while not server.started:
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-    yield f"http://127.0.0.1:{port}"
-    server.should_exit = True
-    thread.join(10)
+    """The application behind a real server."""
+    with listening(application(parts, collection, Limits(max_body_mb=1))) as found:
+        yield found
 
 
 def operations(address: str) -> list[Any]:
