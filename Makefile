@@ -5,6 +5,7 @@ PYTHON ?= python3
 PLATFORM ?= cpu
 VENV ?= .venv
 RUN = $(VENV)/bin/python
+QUESTION = "Subject: Fractions. Construct: Add and subtract fractions. Question: Calculate 1/2 + 1/3. Correct answer: 5/6. Wrong answer: 2/5"
 JOBS_ENV = HYDRA_FULL_ERROR=0 TOKENIZERS_PARALLELISM=true HF_HUB_DISABLE_TELEMETRY=1
 
 .PHONY: help setup setup-all demo serve test lint types pytest peers lock clean
@@ -19,7 +20,7 @@ setup-all: ## install everything: jobs, vLLM, test oracles
 
 demo: setup ## a real run on bundled data, to a table and a report
 	@$(JOBS_ENV) $(RUN) -m jobs.pipeline experiment=demo
-	@$(JOBS_ENV) $(RUN) -m jobs.serve collection=demo keys.mode=open log=warning ask="What is 1/2 + 1/3? The pupil answers 2/5."
+	@$(JOBS_ENV) $(RUN) -m jobs.serve collection=demo keys.mode=open log=warning ask=$(QUESTION)
 
 serve: setup ## what the demo trained, over HTTP on this machine, until Ctrl-C
 	@$(JOBS_ENV) $(RUN) -m jobs.serve collection=demo keys.mode=open

@@ -59,6 +59,7 @@ class SearchedCollection:
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="search")
         self._loader = ThreadPoolExecutor(1, thread_name_prefix="load")
         self.state = State.of(collection, share=share)
+        looked_up(self.state, Lookup(1, np.zeros((1, self.state.index.dim), np.float32), ["warm"]))  # the first search is slow: not a caller's
         self._earlier: deque[State] = deque(maxlen=_EARLIER_STATES)
 
     async def search(self, lookup: Lookup) -> Found:

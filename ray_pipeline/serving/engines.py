@@ -47,6 +47,7 @@ class RerankEngine:
     def __init__(self, settings: RerankerSettings, device: str = "cpu") -> None:
         self.reranker = Reranker(settings, device)
         self.shared = can_share(self.reranker)
+        self.reranker.rank("warm", ["warm"])  # as above
 
     def __call__(self, items: Sequence[QueryWithDocuments]) -> list[NDArray[np.float32]]:
         counts = [len(item.bodies) for item in items]
