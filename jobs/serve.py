@@ -6,19 +6,17 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import sys
 import threading
 import urllib.request
-from pathlib import Path
 
 from jobs.command_line import JobSettings, main
 from ray_pipeline.config import placement
 from ray_pipeline.models.source import locate
 from ray_pipeline.pipelines.stage import Run
 from ray_pipeline.placement.cluster import connect
-from ray_pipeline.serving.keys import CHANGE_KEYS, READ_KEYS
+from ray_pipeline.serving.keys import known_keys
 from serve.app import application, complete
 from serve.running import running
 from serve.settings import ServeSettings
@@ -61,12 +59,8 @@ def _key(settings: ServeSettings) -> dict[str, str]:
     """A key of this machine's own, for its one question."""
     if settings.keys.mode == "open":
         return {}
-    if settings.keys.file is not None:
-        lines = Path(settings.keys.file).read_text(encoding="utf-8").split("\n")
-        known = [line.split()[1] for line in lines if line.startswith(("read ", "change "))]
-    else:
-        known = [key.strip() for name in (READ_KEYS, CHANGE_KEYS) for key in os.environ.get(name, "").split(",") if key.strip()]
-    return {"Authorization": f"Bearer {known[0]}"}
+    read, change = known_keys(settings.keys)
+    return {"Authorization": f"Bearer {(read + change)[0]}"}
 
 
 def _until_stopped() -> None:

@@ -68,7 +68,6 @@ def _recall_curve(attempt: Attempt, records: list[dict[str, Any]], k: int) -> di
     """The recall at each effort, all parts together."""
     answers = [read_parquet(attempt.location / record["file"]["path"]) for record in records]
     efforts = [one for one in pc.unique(answers[0].column("parameters")).to_pylist() if one != EXACT]
-    # a small last part may know fewer cells than others, and then answers for its most
     exact = merge((_answers(table, EXACT) for table in answers), k)
     return {effort: recall(merge((_answers(table, effort) for table in answers), k), exact) for effort in efforts}
 

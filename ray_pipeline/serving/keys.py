@@ -48,10 +48,7 @@ class Keys:
             if host not in _LOOPBACK:
                 raise SettingsError(f"keys.mode=open with host={host}: a service without keys listens on 127.0.0.1 only; set keys, or the host")
             return cls([], [], open_to_all=True)
-        if settings.file is not None:
-            read, change = _from_file(Path(settings.file))
-        else:
-            read, change = ([key.strip() for key in environment.get(name, "").split(",") if key.strip()] for name in (READ_KEYS, CHANGE_KEYS))
+        read, change = known_keys(settings, environment)
         if not read and not change:
             raise SettingsError(f"keys: there are none; set {READ_KEYS} (and {CHANGE_KEYS}), keys.file, or keys.mode=open on this machine alone")
         return cls(read, change)
@@ -70,6 +67,14 @@ class Keys:
             raise RequestError("not_authorised", "this key is not known here")
         if right == "change" and not may_change:
             raise RequestError("forbidden", "this key may read; changing documents needs another")
+
+
+def known_keys(settings: KeySettings, environment: Mapping[str, str] = os.environ) -> tuple[list[str], list[str]]:
+    """The keys that may read and those that may change, from the file or the environment."""
+    if settings.file is not None:
+        return _from_file(Path(settings.file))
+    read, change = ([key.strip() for key in environment.get(name, "").split(",") if key.strip()] for name in (READ_KEYS, CHANGE_KEYS))
+    return read, change
 
 
 def _from_file(path: Path) -> tuple[list[str], list[str]]:

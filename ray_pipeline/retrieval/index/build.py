@@ -31,11 +31,6 @@ from ray_pipeline.storage import Location
 
 TRAINING: Final = 0
 EXACT: Final = "exact"
-_READ_ROWS: Final = 1 << 16
-
-
-def trained_path(prefix: str) -> str:
-    return f"{prefix}/trained.faiss"
 
 
 @dataclass(frozen=True)
@@ -65,7 +60,7 @@ class Training:
         rows = sample(len(plan.docs), plan.settings.train_rows, plan.settings.seed)
         index = FaissIndex.trained(plan.kind, vectors_of(plan.docs.take(rows, ["vector"])), self.device)
         place = Location.of(plan.artifact)
-        kept = write_file(place, trained_path(plan.prefix), index.to_bytes(), None)
+        kept = write_file(place, f"{plan.prefix}/trained.faiss", index.to_bytes(), None)
         extra = {"trained": vars(kept), "counts": {"rows": len(rows)}, "started": started, "ended": time.time()}
         return write_shard(place, plan.prefix, payload["shard"], parquet_bytes(pa.table({"row": rows})), len(rows), extra)
 
