@@ -73,6 +73,29 @@ PSEUDO_LABELS: Final = pa.schema(
     ]
 )
 
+_TOOL_CALL: Final = pa.struct([_required("name", pa.string()), _required("arguments", pa.string()), pa.field("call_id", pa.string())])
+
+_MESSAGE: Final = pa.struct(
+    [
+        _required("role", pa.string()),
+        pa.field("content", pa.string()),
+        pa.field("reasoning", pa.string()),
+        pa.field("tool_calls", pa.list_(_TOOL_CALL)),
+        pa.field("name", pa.string()),
+        pa.field("call_id", pa.string()),
+    ]
+)
+
+CHATS: Final = pa.schema(
+    [
+        _required("chat_id", pa.string()),  # "#12" where the data names none: the row it was read from
+        _required("messages", pa.list_(_MESSAGE)),
+        pa.field("tools", pa.string()),  # JSON
+        pa.field("source", pa.string()),  # the line as it stood, where writing it anew in `format` gives another
+        pa.field("format", pa.string()),
+    ]
+)
+
 
 def vectors_schema(dim: int, dtype: str) -> pa.Schema:
     """The schema of a vectors shard: ids beside fixed-size vectors of `dtype` ("float32" or "float16")."""

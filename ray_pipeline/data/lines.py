@@ -28,6 +28,11 @@ _decode = json.JSONDecoder(parse_constant=_refuse_constant).decode
 
 def json_rows(path: str) -> Iterator[Row]:
     """The rows of a JSON Lines file, in order, one object a line; blank lines are skipped."""
+    return (row for row, _ in json_rows_with_text(path))
+
+
+def json_rows_with_text(path: str) -> Iterator[tuple[Row, str]]:
+    """The same, each with its line as it stands."""
     for number, line in byte_lines(path):
         text = decoded(line, path, number)
         try:
@@ -39,9 +44,9 @@ def json_rows(path: str) -> Iterator[Row]:
         # A lone surrogate can only come from an escape, so nearly every line is done here.
         if b"\\u" in line:
             value, replaced = _without_surrogates(value)
-            yield Row(path, number, value, replaced)
+            yield Row(path, number, value, replaced), text
         else:
-            yield Row(path, number, value)
+            yield Row(path, number, value), text
 
 
 def _without_surrogates(value: Any) -> tuple[Any, int]:

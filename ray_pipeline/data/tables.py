@@ -27,7 +27,7 @@ from ray_pipeline.data.row import Row
 from ray_pipeline.errors import DataError
 
 ROLES: Final = ("query", "positive", "negative", "query_id", "positive_id", "negative_id", "group_id", "reasoning", "split")
-_JSON_LINES: Final = (".jsonl", ".jsonl.gz", ".ndjson", ".json", ".json.gz")
+JSON_LINES: Final = (".jsonl", ".jsonl.gz", ".ndjson", ".json", ".json.gz")
 
 
 def read_table(path: str, *, columns: Mapping[str, str] | None = None, split: str | None = None) -> RetrievalDataset:
@@ -85,7 +85,7 @@ def table_rows(path: str, split: str | None = None) -> Iterator[Row]:
     if is_file(join(path, "state.json")):
         yield from _saved_rows(path)
     elif is_folder(path):
-        names = [name for name in file_names(path) if name.endswith((".parquet", *_JSON_LINES))]
+        names = [name for name in file_names(path) if name.endswith((".parquet", *JSON_LINES))]
         if not names:
             raise DataError(f"{path}: neither a save_to_disk folder nor a folder of .parquet or .jsonl files")
         for name in names:
@@ -113,10 +113,10 @@ def _file_rows(path: str) -> Iterator[Row]:
                 yield from _batch_rows(pq.ParquetFile(stream).iter_batches(BATCH_ROWS), path)
         except (pa.ArrowInvalid, OSError) as problem:
             raise DataError(f"{path}: this Parquet file cannot be read: {problem}") from problem
-    elif path.endswith(_JSON_LINES):
+    elif path.endswith(JSON_LINES):
         yield from json_rows(path)
     else:
-        raise DataError(f"{path}: a name ending in .parquet, {', '.join(_JSON_LINES)} was expected, or a folder")
+        raise DataError(f"{path}: a name ending in .parquet, {', '.join(JSON_LINES)} was expected, or a folder")
 
 
 def _saved_rows(folder: str) -> Iterator[Row]:

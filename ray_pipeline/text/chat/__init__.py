@@ -1,0 +1,1 @@
+"""Conversations, and how a model's template turns them into tokens."""
