@@ -62,10 +62,13 @@ class JobProcess:
         assert self.process.poll() is None, f"it ended before {what}:\n{self.said.read_text()}"
         self.started |= descendants(self.process.pid)
 
-    def kill(self) -> None:
-        """The driver alone."""
+    def kill(self, with_workers: bool = False) -> None:
+        """The driver alone, whose workers may compute for seconds until Ray ends them; or as if the machine went down."""
         self.started |= descendants(self.process.pid)
         self.process.kill()
+        for pid in self.started:
+            if with_workers and self.workers in title(pid):
+                os.kill(pid, signal.SIGKILL)
         assert self.wait_for_the_end() == -signal.SIGKILL
 
     def kill_one(self, named: str) -> None:

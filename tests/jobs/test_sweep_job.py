@@ -85,7 +85,7 @@ def test_a_killed_sweep_goes_on_and_its_best_is_found_again(
         lambda: bool(killed.records()) and any(2 <= len(one["evaluations"]) <= 9 for one in killed.begun().values()),
         "one trial's end and another's second evaluation",
     )
-    killed.kill()
+    killed.kill(with_workers=True)  # a worker left alone could finish its few epochs
     ended = {number: (path, path.stat().st_mtime_ns) for number, path in killed.records().items()}
     running = {number: len(one["evaluations"]) for number, one in killed.begun().items()}
     models = {path: path.stat().st_mtime_ns for path in workspace.glob("model/*/manifest.json")}
