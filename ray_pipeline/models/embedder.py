@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from ray_pipeline.errors import ModelError, SettingsError
+from ray_pipeline.models.answering import answering
 from ray_pipeline.models.backbone import load_backbone, positions
 from ray_pipeline.models.embedder_record import as_trained
 from ray_pipeline.models.embedder_settings import EmbedderSettings
@@ -90,13 +91,9 @@ class Embedder(nn.Module):
         """Vectors of tokenised texts, in their order, without dropout. The batch plan moves their last bits: padding changes
         the kernels' shapes."""
         vectors = np.empty((len(tokens), self.output_dim), dtype=np.float32)
-        training = self.training
-        self.eval()
-        try:
+        with answering(self):
             for rows, input_ids, mask in self._batches(tokens, token_budget, max_rows):
                 vectors[rows] = self(input_ids, mask).cpu().numpy()
-        finally:
-            self.train(training)
         return vectors
 
     def _batches(self, tokens: Tokens, token_budget: int, max_rows: int) -> Iterator[tuple[NDArray[np.int64], Tensor, Tensor]]:

@@ -22,6 +22,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ray_pipeline.errors import ModelError
+from ray_pipeline.models.answering import answering
 from ray_pipeline.models.backbone import Head, head_modules, load_backbone, positions
 from ray_pipeline.models.held_weights import Weights
 from ray_pipeline.models.pair_input import pair_input
@@ -122,13 +123,9 @@ class Reranker(nn.Module):
     def score(self, pairs: PairTokens, token_budget: int, max_rows: int) -> NDArray[np.float32]:
         """Scores of tokenised pairs, in their order, without dropout."""
         scores = np.empty(len(pairs), dtype=np.float32)
-        training = self.training
-        self.eval()
-        try:
+        with answering(self):
             for rows, input_ids, mask, before in self.batches(pairs, token_budget, max_rows):
                 scores[rows] = self(input_ids, mask, before).cpu().numpy()
-        finally:
-            self.train(training)
         return scores
 
     def batches(self, pairs: PairTokens, token_budget: int, max_rows: int) -> Iterator[tuple[NDArray[np.int64], Tensor, Tensor, Tensor]]:

@@ -18,6 +18,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from ray_pipeline.models.answering import answering
 from ray_pipeline.models.prefix_attention import PrefixLayout, prefix_attention
 from ray_pipeline.models.reranker import Reranker
 from ray_pipeline.text.pairs import PairTokens
@@ -47,15 +48,10 @@ class SharedRow:
 def shared_scores(reranker: Reranker, pairs: PairTokens, token_budget: int) -> NDArray[np.float32]:
     """Scores of tokenised pairs, in their order, without dropout."""
     scores = np.empty(len(pairs), dtype=np.float32)
-    training = reranker.training
-    reranker.eval()
-    try:
-        with prefix_attention(reranker.backbone):
-            for row in shared_rows(pairs, token_budget, reranker.device):
-                states = reranker.states(row.ids, None, position_ids=row.positions, layout=row.layout)[0, row.last]
-                scores[row.pairs] = reranker.word_scores(states).cpu().numpy()
-    finally:
-        reranker.train(training)
+    with answering(reranker), prefix_attention(reranker.backbone):
+        for row in shared_rows(pairs, token_budget, reranker.device):
+            states = reranker.states(row.ids, None, position_ids=row.positions, layout=row.layout)[0, row.last]
+            scores[row.pairs] = reranker.word_scores(states).cpu().numpy()
     return scores
 
 

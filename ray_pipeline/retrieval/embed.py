@@ -78,8 +78,9 @@ class MakeEmbedShard:
 
     def __call__(self, device: str) -> EmbedShard:
         from ray_pipeline.models.embedder import Embedder  # torch: only where a model is loaded, not in tokenising tasks
+        from ray_pipeline.models.packed_linear import packed
 
-        return EmbedShard(self, Embedder(self.model, device))
+        return EmbedShard(self, packed(Embedder(self.model, device)))
 
 
 class EmbedShard:

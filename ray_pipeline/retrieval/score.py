@@ -71,9 +71,10 @@ class MakeScoreShard:
     settings: ScoreSettings
 
     def __call__(self, device: str) -> ScoreShard:
-        from ray_pipeline.models.reranker import Reranker  # torch: only where a model is loaded, not in tokenising tasks
+        from ray_pipeline.models.packed_linear import packed  # torch: only where a model is loaded, not in tokenising tasks
+        from ray_pipeline.models.reranker import Reranker
 
-        return ScoreShard(self, Reranker(self.reranker, device))
+        return ScoreShard(self, packed(Reranker(self.reranker, device)))
 
 
 class ScoreShard:
