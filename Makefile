@@ -8,6 +8,9 @@ RUN = $(VENV)/bin/python
 QUESTION = "Subject: Fractions. Construct: Add and subtract fractions. Question: Calculate 1/2 + 1/3. Correct answer: 5/6. Wrong answer: 2/5"
 JOBS_ENV = HYDRA_FULL_ERROR=0 TOKENIZERS_PARALLELISM=true HF_HUB_DISABLE_TELEMETRY=1
 
+# one person on this machine: no keys, one process, no proxy
+ALONE := keys.mode=open layout=whole proxy=false
+
 .PHONY: help setup setup-all demo serve test lint types pytest peers lock clean
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | column -t -s "$$(printf '\t')"
@@ -20,10 +23,10 @@ setup-all: ## install everything: jobs, vLLM, test oracles
 
 demo: setup ## a real run on bundled data, to a table and a report
 	@$(JOBS_ENV) $(RUN) -m jobs.pipeline experiment=demo
-	@$(JOBS_ENV) $(RUN) -m jobs.serve collection=demo keys.mode=open log=warning ask=$(QUESTION)
+	@$(JOBS_ENV) $(RUN) -m jobs.serve collection=demo $(ALONE) log=warning ask=$(QUESTION)
 
 serve: setup ## what the demo trained, over HTTP on this machine, until Ctrl-C
-	@$(JOBS_ENV) $(RUN) -m jobs.serve collection=demo keys.mode=open
+	@$(JOBS_ENV) $(RUN) -m jobs.serve collection=demo $(ALONE)
 
 test: setup-all lint types pytest ## what CI runs
 

@@ -8,20 +8,18 @@ from ray_pipeline.pipelines.fold import fold_changes
 from ray_pipeline.pipelines.stage import Run
 from ray_pipeline.reports.index import versions_table
 from ray_pipeline.retrieval.collection.store import Collection
-from ray_pipeline.retrieval.documents.build import DocumentSettings
 from ray_pipeline.retrieval.index.settings import IndexSettings
 
 
 class FoldJob(JobSettings):
     collection: str = placement(..., "the collection, as jobs.index named it")
     index: IndexSettings | None = section(None, "another index than the one before; null: the same")
-    documents: DocumentSettings = section(DocumentSettings(), "how texts, fields and words are kept beside it")
     note: str = placement("", "a word about the new version")
 
 
 def fold(settings: FoldJob, run: Run) -> None:
     collection = Collection(run.workspace.root, settings.collection)
-    fold_changes(run, collection, settings.index, settings.documents, settings.note)
+    fold_changes(run, collection, settings.index, settings.note)
     print(versions_table(collection))
 
 

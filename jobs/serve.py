@@ -13,12 +13,14 @@ import urllib.request
 
 from jobs.command_line import JobSettings, main
 from ray_pipeline.config import placement
+from ray_pipeline.errors import SettingsError
 from ray_pipeline.models.source import locate
 from ray_pipeline.pipelines.stage import Run
-from ray_pipeline.placement.cluster import connect
+from ray_pipeline.placement.cluster import connect, is_embedded
+from ray_pipeline.placement.ray_settings import environment
 from ray_pipeline.serving.keys import known_keys
-from serve.app import application, complete
-from serve.running import running
+from serve.app import NO_PROXY, complete, deployed
+from serve.running import at_a_port, running, serve_environment
 from serve.settings import ServeSettings
 
 
@@ -31,11 +33,14 @@ class ServeJob(JobSettings, ServeSettings):
 
 
 def serve(settings: ServeJob, run: Run) -> None:
-    service = complete(settings.service())
+    service = at_a_port(complete(settings.service()))
     if service.model is not None:
         locate(service.model.name, service.model.revision)  # a model that is not there is refused before anything starts
-    built = application(service.model_dump(mode="json"))
-    connect(settings.cluster)
+    built = deployed(service)
+    if not service.proxy and not is_embedded(settings.cluster):
+        raise SettingsError(NO_PROXY)
+    with environment(serve_environment(service), theirs_stay=False):
+        connect(settings.cluster, hear_workers=settings.ask is None)
     with running(built, service) as address:
         if settings.ask is not None:
             print(answer(address, settings.ask, service))

@@ -26,8 +26,9 @@ def embed(texts: Sequence[str], model: str = MINILM, *, side: Side = "document",
     from ray_pipeline.config import parse
     from ray_pipeline.models.embedder import Embedder
     from ray_pipeline.models.embedder_settings import EmbedderSettings
+    from ray_pipeline.models.packed_linear import packed
 
-    embedder = Embedder(parse(EmbedderSettings, {"name": model, **settings}), device)
+    embedder = packed(Embedder(parse(EmbedderSettings, {"name": model, **settings}), device))
     return embedder.encode(embedder.tokenize(list(texts), side), token_budget=3072, max_rows=256)
 
 
@@ -43,12 +44,13 @@ def rerank(
 ) -> Ranking:
     """The ranking with the best `depth` documents of each query in a reranker's order; `settings` are those of `reranker.*` in a job."""
     from ray_pipeline.config import parse
+    from ray_pipeline.models.packed_linear import packed
     from ray_pipeline.models.reranker import Reranker
     from ray_pipeline.models.reranker_settings import RerankerSettings
     from ray_pipeline.ranking import PAD_DOC
     from ray_pipeline.retrieval.rerank import reordered
 
-    reranker = Reranker(parse(RerankerSettings, {"name": model, **settings}), device)
+    reranker = packed(Reranker(parse(RerankerSettings, {"name": model, **settings}), device))
     docs = ranking.docs[:, :depth]
     scores = np.full(docs.shape, np.nan, dtype=np.float32)
     for row, query in enumerate(ranking.queries):

@@ -11,7 +11,6 @@ import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ray_pipeline.config import parse
 from ray_pipeline.models.source import locate
 from ray_pipeline.retrieval.collection.store import Collection
 from ray_pipeline.retrieval.index.opened import Share
@@ -21,6 +20,7 @@ from ray_pipeline.serving.engines import EmbedEngine, RerankEngine, use_threads
 from ray_pipeline.serving.items import QueryWithDocuments
 from ray_pipeline.serving.service import Found, Lookup
 from ray_pipeline.storage import Location
+from serve.log_lines import started
 from serve.packing import Packed, Told, told, unpacked
 from serve.settings import Replicas, ServeSettings
 
@@ -39,7 +39,7 @@ class EmbedderReplica:
     """Holds the embedder."""
 
     def __init__(self, settings: Mapping[str, Any]) -> None:
-        given = parse(ServeSettings, settings)
+        given = started(settings)
         assert given.model is not None
         use_threads(given.embed_batches)
         self._engine = EmbedEngine(given.model, _device(given.embedders))
@@ -60,7 +60,7 @@ class RerankerReplica:
     """Holds the reranker."""
 
     def __init__(self, settings: Mapping[str, Any]) -> None:
-        given = parse(ServeSettings, settings)
+        given = started(settings)
         assert given.reranker is not None
         use_threads(given.rerank_batches)
         self._engine = RerankEngine(given.reranker, _device(given.rerankers))
@@ -85,7 +85,7 @@ class IndexReplica:
     """Holds a share of the collection, and follows it."""
 
     def __init__(self, settings: Mapping[str, Any], share: int) -> None:
-        given = parse(ServeSettings, settings)
+        given = started(settings)
         assert given.collection is not None
         collection = Collection(Location.of(given.workspace), given.collection)
         self._collection = SearchedCollection(collection, given.search_threads, Share(share, given.shares))

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ray.serve.handle import DeploymentHandle
 
-from ray_pipeline.config import parse
 from ray_pipeline.models.pair_input import pair_input
 from ray_pipeline.models.text_input import text_input
+from ray_pipeline.retrieval.collection.segment import Segment
 from ray_pipeline.retrieval.collection.store import Collection
 from ray_pipeline.revision import code_revision
 from ray_pipeline.serving.fan_out import FanOut
@@ -19,10 +20,10 @@ from ray_pipeline.serving.http.endpoints import About, endpoints
 from ray_pipeline.serving.http.telemetry import Telemetry
 from ray_pipeline.serving.keys import Keys
 from ray_pipeline.serving.service import EmbedSide, RerankSide, Service
-from ray_pipeline.serving.shapes.search import ChangeRequest
-from ray_pipeline.serving.writer import DocumentWriter
+from ray_pipeline.serving.writer import DocumentWriter, appended
 from ray_pipeline.storage import Location
 from serve.handles import EmbedHandle, IndexHandle, RerankHandle, asked
+from serve.log_lines import started
 from serve.settings import ServeSettings
 
 
@@ -37,33 +38,18 @@ def rerank_side(settings: ServeSettings, about: Mapping[str, Any], handle: Deplo
     return RerankSide(pair_input(settings.reranker), bool(about["shared"]), already, int(about["token_budget"]), RerankHandle(handle))
 
 
-class _WriterHandle:
-    """The one writer, behind its handle."""
-
-    def __init__(self, handle: DeploymentHandle) -> None:
-        self._handle = handle
-
-    async def change(self, request: ChangeRequest) -> dict[str, Any]:
-        request.checked()
-        answer: dict[str, Any] = await asked(lambda: self._handle.change.remote(request.model_dump()))
-        return answer
-
-
 class WriterReplica:
     """Appends to the collection; there is one."""
 
-    def __init__(self, settings: Mapping[str, Any], embedder: DeploymentHandle) -> None:
-        self._settings, self._embedder = parse(ServeSettings, settings), embedder
-        self._writer: DocumentWriter | None = None
+    def __init__(self, settings: Mapping[str, Any]) -> None:
+        given = started(settings)
+        assert given.collection is not None
+        self._collection = Collection(Location.of(given.workspace), given.collection)
+        self._turn = asyncio.Lock()
 
-    async def change(self, given: Mapping[str, Any]) -> dict[str, Any]:
-        if self._writer is None:
-            about = await self._embedder.about.remote()
-            service = Service(self._settings.limits, embed_side(self._settings, about, self._embedder), None, None)
-            assert self._settings.collection is not None
-            collection = Collection(Location.of(self._settings.workspace), self._settings.collection)
-            self._writer = DocumentWriter(service, collection, about["fingerprint"])
-        return await self._writer.change(ChangeRequest.model_validate(given))
+    async def append(self, segment: Segment) -> tuple[int, int]:
+        async with self._turn:
+            return await asyncio.to_thread(appended, self._collection, segment)
 
 
 class Entrance:
@@ -77,7 +63,11 @@ class Entrance:
         shares: Sequence[DeploymentHandle],
         writer: DeploymentHandle | None,
     ) -> None:
-        given = parse(ServeSettings, settings)
+        given = started(settings)
+        if given.layout == "whole":
+            from serve.here import parts_here  # the models' code: an entrance of its own does without
+
+            embedder, reranker, shares = parts_here(given)
         about_embedder: Any = None if embedder is None else await embedder.about.remote()
         about_reranker: Any = None if reranker is None else await reranker.about.remote()
         states = [(await share.about.remote())["state"] for share in shares]
@@ -96,7 +86,9 @@ class Entrance:
             lambda: (index.state if index is not None else None) or next(iter(states), None),
         )
         self._keys = Keys.of(given.keys, given.host)
-        self._writer: Writer | None = None if writer is None else _WriterHandle(writer)
+        self._writer: Writer | None = None
+        if writer is not None:
+            self._writer = DocumentWriter(self._service, about_embedder["fingerprint"], lambda segment: asked(lambda: writer.append.remote(segment)))
 
     def __serve_build_asgi_app__(self) -> Application:
         telemetry = Telemetry(self._service)

@@ -1,6 +1,7 @@
 """Backends of a service behind Ray Serve's handles: cancelled with their caller, asked again where a replica died.
 
-Embedding, scoring and searching change nothing, so a question whose replica died is simply put to another.
+Embedding, scoring and searching change nothing, so a question whose replica died is simply put to another. So are documents: a batch that
+was taken before the writer died and is taken again leaves what one batch would have left that came a moment later.
 """
 
 from __future__ import annotations

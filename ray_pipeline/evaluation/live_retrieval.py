@@ -23,6 +23,7 @@ from ray_pipeline.errors import DataError
 from ray_pipeline.evaluation.retrieval import label_groups, split_qrels
 from ray_pipeline.metrics.qrels import Qrels
 from ray_pipeline.metrics.ranking import RankingResult, evaluate_ranking
+from ray_pipeline.models.answering import answering
 from ray_pipeline.models.embedder import Embedder
 from ray_pipeline.models.text_input import TextInput
 from ray_pipeline.objectives.batch_facts import BatchFacts
@@ -91,16 +92,12 @@ class LiveRetrieval:
         lengths = tokens.lengths[mine]
         batches = [batch + mine.start for batch in plan_batches(lengths, _TOKEN_BUDGET, _MAX_ROWS)]
         vectors = torch.zeros((len(lengths), model.output_dim), device=self.group.device)
-        training = model.training
-        model.eval()
-        try:
+        with answering(model):
             for turn in range(self.group.largest(len(batches))):
                 batch = batches[turn] if turn < len(batches) else np.zeros(1, dtype=np.int64)
                 made = self._forward(model, tokens, batch)
                 if turn < len(batches):
                     vectors[torch.from_numpy(batch - mine.start)] = made
-        finally:
-            model.train(training)
         found: NDArray[np.float32] = torch.cat(self.group.gather_rows(vectors)).cpu().numpy()
         return found
 

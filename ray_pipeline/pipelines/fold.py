@@ -28,7 +28,6 @@ from ray_pipeline.pipelines.index import build_index
 from ray_pipeline.pipelines.stage import Outcome, Run, Stage
 from ray_pipeline.retrieval.collection.state import State
 from ray_pipeline.retrieval.collection.store import Collection, Version
-from ray_pipeline.retrieval.documents.build import DocumentSettings
 from ray_pipeline.retrieval.embed import EmbedSettings, vectors_table
 from ray_pipeline.retrieval.index.settings import STAGE, IndexSettings
 from ray_pipeline.schemas import CORPUS, QRELS, QUERIES
@@ -38,7 +37,7 @@ ALGORITHM = 1
 _FILE_ROWS = 1 << 16
 
 
-def fold_changes(run: Run, collection: Collection, index: IndexSettings | None, documents: DocumentSettings, note: str) -> Version:
+def fold_changes(run: Run, collection: Collection, index: IndexSettings | None, note: str) -> Version:
     """The version that holds all changes; the one in use where there are none. `index`: another kind than before, where one is given."""
     state = State.of(collection)
     if state.delta.last < state.version.first_change:
@@ -49,7 +48,7 @@ def fold_changes(run: Run, collection: Collection, index: IndexSettings | None, 
     vectors = _vectors(run, state, before, data, changes)
     settings = index or parse(IndexSettings, before.manifest["settings"]["index"])
     built = build_index(run, vectors, settings, _asked(before))
-    kept = build_documents(run, data, documents)
+    kept = build_documents(run, data, settings.part_rows)
     first, reranker = state.delta.last + 1, state.version.reranker
     published = run.act(
         f"publish to collection {collection.name}",

@@ -13,7 +13,6 @@ from ray_pipeline.pipelines.embed import embed_corpus, embed_queries
 from ray_pipeline.pipelines.index import build_index
 from ray_pipeline.pipelines.stage import Run
 from ray_pipeline.retrieval.collection.store import Collection
-from ray_pipeline.retrieval.documents.build import DocumentSettings
 from ray_pipeline.retrieval.embed import EmbedSettings
 from ray_pipeline.retrieval.index.settings import IndexSettings
 
@@ -22,7 +21,6 @@ class PublishSettings(Settings):
     """What is built of a corpus, and where it is published."""
 
     index: IndexSettings = section(IndexSettings(), "the index")
-    documents: DocumentSettings = section(DocumentSettings(), "how texts, fields and words are kept beside it")
     collection: str | None = placement(None, "publish as the version in use of this collection")
     note: str = placement("", "a word about this version")
 
@@ -44,7 +42,7 @@ def index_corpus(
     split = _asking(data)
     asked = None if split is None else embed_queries(run, data, split, model, embed)
     index = build_index(run, corpus, settings.index, asked)
-    documents = build_documents(run, data, settings.documents)
+    documents = build_documents(run, data, settings.index.part_rows)
     if settings.collection is None:
         return Built(index, documents, None)
     collection = Collection(run.workspace.root, settings.collection)

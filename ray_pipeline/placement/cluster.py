@@ -73,10 +73,11 @@ class ClusterSettings(Settings):
         return "cuda" if self.gpus_per_worker and torch.cuda.is_available() else "cpu"
 
 
-def connect(settings: ClusterSettings) -> None:
-    """Start or join Ray once (a second call finds it running), and refuse what it has no room for."""
+def connect(settings: ClusterSettings, *, hear_workers: bool = False) -> None:
+    """Start or join Ray once (a second call finds it running), and refuse what it has no room for. `hear_workers`: what they write on
+    stderr comes to ours."""
     if not ray.is_initialized():
-        _start(settings)
+        _start(settings, hear_workers)
     _check_room(settings)
 
 
@@ -91,16 +92,16 @@ def preparing_cpus(settings: ClusterSettings) -> float:
     return _PREPARING_CPUS if ray.cluster_resources().get("CPU", 0.0) - held >= _PREPARING_CPUS else 0.0
 
 
-def _start(settings: ClusterSettings) -> None:
+def _start(settings: ClusterSettings, hear_workers: bool) -> None:
     # an embedded Ray makes itself a token and says so at every start
     logging.getLogger("ray._private.authentication.authentication_token_setup").setLevel(logging.ERROR)
     address = settings.address or os.environ.get("RAY_ADDRESS")
     started = time.monotonic()
     with _own_stop_signal(), _native_stderr_closed():
         if address:
-            _join(address)
+            _join(address, hear_workers)
         else:
-            _start_embedded(settings)
+            _start_embedded(settings, hear_workers)
     resources = ray.cluster_resources()
     logger.info(
         "Ray %s: %g CPUs, %g GPUs, %d node(s), ready in %.1f s",
@@ -112,25 +113,25 @@ def _start(settings: ClusterSettings) -> None:
     )
 
 
-def _join(address: str) -> None:
+def _join(address: str, hear_workers: bool) -> None:
     host, _, port = address.removeprefix("ray://").rpartition(":")
     try:
         if port.isdigit():  # Ray itself asks a dead address again for minutes
             socket.create_connection((host.strip("[]"), int(port)), timeout=_KNOCK_S).close()
-        ray.init(address=address, log_to_driver=False, logging_level=logging.WARNING)
+        ray.init(address=address, log_to_driver=hear_workers, logging_level=logging.WARNING)
     except (OSError, RuntimeError, ValueError) as problem:
         cause = next((line for line in str(problem).splitlines() if line.strip()), type(problem).__name__)
         raise SettingsError(f"cluster.address (or RAY_ADDRESS) {address!r}: no Ray cluster answers there: {cause}") from problem
 
 
-def _start_embedded(settings: ClusterSettings) -> None:
+def _start_embedded(settings: ClusterSettings, hear_workers: bool) -> None:
     ray.init(
         address="local",
         num_cpus=settings.cpus,
         num_gpus=settings.logical_gpus,
         object_store_memory=settings.object_store_mb << 20,
         include_dashboard=False,
-        log_to_driver=False,
+        log_to_driver=hear_workers,
         logging_level=logging.WARNING,
     )
 

@@ -4,6 +4,7 @@ already.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from typing import Final
 
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 from ray_pipeline.errors import ModelError
 from ray_pipeline.models.embedder import Embedder
 from ray_pipeline.models.embedder_settings import EmbedderSettings
+from ray_pipeline.models.packed_linear import packed
 from ray_pipeline.models.reranker import Reranker
 from ray_pipeline.models.reranker_settings import RerankerSettings
 from ray_pipeline.models.shared_prefix import can_share, shared_scores
@@ -29,7 +31,7 @@ class EmbedEngine:
     """An embedder on one device."""
 
     def __init__(self, settings: EmbedderSettings, device: str = "cpu") -> None:
-        self.embedder = Embedder(settings, device)
+        self.embedder = packed(Embedder(settings, device))
         self([np.asarray(self.embedder.tokenize(["warm"], "document").ids)])  # the first batch is slow: not a caller's
 
     def __call__(self, items: Sequence[Ids]) -> list[NDArray[np.float32]]:
@@ -45,7 +47,7 @@ class RerankEngine:
     """A reranker on one device. `shared`: a query is read once for all its documents."""
 
     def __init__(self, settings: RerankerSettings, device: str = "cpu") -> None:
-        self.reranker = Reranker(settings, device)
+        self.reranker = packed(Reranker(settings, device))
         self.shared = can_share(self.reranker)
         self.reranker.rank("warm", ["warm"])  # as above
 
@@ -61,6 +63,5 @@ class RerankEngine:
 
 
 def use_threads(settings: BatchSettings) -> None:
-    """For this process; torch takes all cores if nothing is said."""
-    if settings.threads is not None:
-        torch.set_num_threads(settings.threads)
+    """For this process, whatever its environment says: Ray tells torch in a replica that holds no whole core to take one."""
+    torch.set_num_threads(settings.threads or len(os.sched_getaffinity(0)))

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import numpy as np
@@ -15,19 +15,18 @@ from ray_pipeline.serving.service import Service, text_of
 from ray_pipeline.serving.shapes.search import ChangeRequest
 from ray_pipeline.serving.tasks import EmbedTask
 
+Append = Callable[[Segment], Awaitable[tuple[int, int]]]
+
 
 class DocumentWriter:
-    """The one that appends to a collection. `fingerprint`: of the embedder that the service runs."""
+    """Makes segments of changes. `fingerprint`: of the embedder that the service runs; `append` puts a segment where it lasts, as `appended` does."""
 
-    def __init__(self, service: Service, collection: Collection, fingerprint: str) -> None:
-        self._service, self._collection, self._fingerprint = service, collection, fingerprint
+    def __init__(self, service: Service, fingerprint: str, append: Append) -> None:
+        self._service, self._fingerprint, self._append = service, fingerprint, append
 
     async def change(self, request: ChangeRequest) -> dict[str, Any]:
         """Take a batch of changes. What is answered with a number is on disk, and found within the service's `refresh_s`."""
         documents, fields = request.checked()
-        version = await asyncio.to_thread(self._collection.current)
-        if version.embedder != self._fingerprint:
-            raise RequestError("unavailable", f"version {version.number} of the collection was embedded with another model than this service runs")
         texts = [text_of({"text": one.text, "title": one.title}) for one in documents]
         dim = 0 if self._service.embedder is None else self._service.embedder.dim
         vectors = (await self._service.embed(EmbedTask(texts, "document"))).vectors if texts else np.zeros((0, dim), np.float32)
@@ -40,5 +39,13 @@ class DocumentWriter:
             np.concatenate([vectors, np.zeros((gone, dim), np.float32)]),
             self._fingerprint,
         )
-        number = await asyncio.to_thread(self._collection.append, segment)
-        return {"change": number, "documents": len(documents), "deleted": gone, "state": f"{version.number}.{number}"}
+        version, number = await self._append(segment)
+        return {"change": number, "documents": len(documents), "deleted": gone, "state": f"{version}.{number}"}
+
+
+def appended(collection: Collection, segment: Segment) -> tuple[int, int]:
+    """The version in use and the number of the change, which is on disk; one to appends at a time."""
+    version = collection.current()
+    if version.embedder != segment.embedder:
+        raise RequestError("unavailable", f"version {version.number} of the collection was embedded with another model than this service runs")
+    return version.number, collection.append(segment)

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from ray_pipeline.artifacts import Artifact, Workspace, damaged
 from ray_pipeline.config import parse
@@ -16,7 +18,7 @@ from ray_pipeline.pipelines.documents import build_documents
 from ray_pipeline.pipelines.prepare import FileData, prepare
 from ray_pipeline.pipelines.stage import Run
 from ray_pipeline.placement.cluster import ClusterSettings
-from ray_pipeline.retrieval.documents.build import DocumentSettings
+from ray_pipeline.retrieval.documents.build import document_parts
 from ray_pipeline.retrieval.documents.opened import Documents
 from ray_pipeline.retrieval.lexical.bm25 import BM25Index
 
@@ -44,7 +46,7 @@ def data(tmp_path: Path, run: Run) -> PreparedData:
 
 
 def opened(run: Run, data: PreparedData, part_rows: int) -> tuple[Artifact, Documents]:
-    built = build_documents(run, data, DocumentSettings(part_rows=part_rows))
+    built = build_documents(run, data, part_rows)
     return built, Documents.of(built)
 
 
@@ -81,10 +83,10 @@ def test_filters(run: Run, data: PreparedData, part_rows: int) -> None:
 
 
 def test_built_once_and_again_where_the_documents_differ(run: Run, data: PreparedData) -> None:
-    first, again = (build_documents(run, data, DocumentSettings()) for _ in range(2))
+    first, again = (build_documents(run, data, 100) for _ in range(2))
     assert first.fingerprint == again.fingerprint
     assert [done.status for done in run.done if done.stage == "documents"] == ["computed"]
-    assert first.fingerprint != build_documents(run, data, DocumentSettings(part_rows=2)).fingerprint
+    assert first.fingerprint != build_documents(run, data, 2).fingerprint
 
 
 def test_a_file_cut_short_is_refused(run: Run, data: PreparedData) -> None:
@@ -96,3 +98,14 @@ def test_a_file_cut_short_is_refused(run: Run, data: PreparedData) -> None:
     path.write_bytes(bytes(built.files("documents/")[0].size))
     with pytest.raises(ArtifactError, match="not an Arrow file, or damaged"):
         Documents.of(built)
+
+
+@settings(max_examples=40, deadline=None)
+@given(rows=st.integers(0, 900_000), index_part_rows=st.integers(1000, 1_200_000))
+def test_parts_cover_the_corpus_and_end_where_those_of_the_index_do(rows: int, index_part_rows: int) -> None:
+    parts = document_parts(rows, index_part_rows)
+    ends = [part["stop"] for part in parts]
+    assert [part["start"] for part in parts] == [0, *ends][: len(parts)]
+    assert ends[-1:] == ([rows] if rows else [])
+    assert {*range(index_part_rows, rows, index_part_rows)} <= {*ends}
+    assert all(0 < part["stop"] - part["start"] <= 1 << 18 for part in parts)

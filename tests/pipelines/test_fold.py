@@ -3,33 +3,18 @@ stands behind, so nothing can be embedded again."""
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 
-from ray_pipeline.artifacts import Workspace
 from ray_pipeline.pipelines.dry_run import DryRun, NotThereError
 from ray_pipeline.pipelines.fold import fold_changes
 from ray_pipeline.pipelines.stage import Run
-from ray_pipeline.placement.cluster import ClusterSettings
 from ray_pipeline.retrieval.collection.state import State
 from ray_pipeline.retrieval.collection.store import Collection
-from ray_pipeline.retrieval.documents.build import DocumentSettings
 from ray_pipeline.retrieval.index.settings import IndexSettings
-from tests.retrieval.collection.test_state import DIM, WORDS, drawn_doc, expected, published, segment
+from tests.retrieval.collection.test_state import DIM, WORDS, collection, drawn_doc, expected, published, run, segment
 
-DOCUMENTS = DocumentSettings(part_rows=7)
-
-
-@pytest.fixture
-def run(tmp_path: Path) -> Run:
-    return Run(Workspace.at(str(tmp_path)), ClusterSettings(in_process="always", threads_per_worker=1))
-
-
-@pytest.fixture
-def collection(run: Run) -> Collection:
-    return Collection(run.workspace.root, "papers")
+__all__ = ["collection", "run"]
 
 
 def test_a_folded_version_answers_as_the_changes_did(run: Run, collection: Collection) -> None:
@@ -42,7 +27,7 @@ def test_a_folded_version_answers_as_the_changes_did(run: Run, collection: Colle
         docs = {name: doc for name, doc in {**docs, **changes}.items() if doc is not None}
     vectors = np.round(generator.standard_normal((4, DIM)), 1).astype(np.float32)
     before = State.of(collection)
-    version = fold_changes(run, collection, None, DOCUMENTS, "")
+    version = fold_changes(run, collection, None, "")
     folded = State.of(collection)
     assert (version.number, version.first_change, version.note) == (2, 4, "holds the changes up to 3")
     assert folded.name == "2.3"
@@ -64,7 +49,7 @@ def test_without_changes_nothing_is_made(run: Run, collection: Collection) -> No
     generator = np.random.default_rng(0)
     collection.publish(*published(run, {f"d{number}": drawn_doc(f"d{number}", generator) for number in range(9)}))
     made = len(list(run.workspace.artifacts()))
-    assert fold_changes(run, collection, None, DOCUMENTS, "").number == 1
+    assert fold_changes(run, collection, None, "").number == 1
     assert len(list(run.workspace.artifacts())) == made
 
 
@@ -73,9 +58,9 @@ def test_another_index_may_be_asked_for_and_again_is_found_done(run: Run, collec
     collection.publish(*published(run, {f"d{number}": drawn_doc(f"d{number}", generator) for number in range(9)}))
     collection.append(segment({"x": drawn_doc("x", generator)}))
     with pytest.raises(NotThereError):
-        fold_changes(DryRun(run.workspace, run.cluster), collection, None, DOCUMENTS, "")
-    assert fold_changes(run, collection, IndexSettings(kind="HNSW"), DOCUMENTS, "by graph").note == "by graph"
+        fold_changes(DryRun(run.workspace, run.cluster), collection, None, "")
+    assert fold_changes(run, collection, IndexSettings(kind="HNSW"), "by graph").note == "by graph"
     collection.use(1)
     again = Run(run.workspace, run.cluster)
-    assert fold_changes(again, collection, IndexSettings(kind="HNSW"), DOCUMENTS, "").number == 3
+    assert fold_changes(again, collection, IndexSettings(kind="HNSW"), "").number == 3
     assert {done.status for done in again.done} == {"already done"}

@@ -1,8 +1,7 @@
-"""One small service on the session's Ray: a collection, its embedder, a reranker."""
+"""One small service on the session's Ray: a collection in two shares, two embedders, a reranker that multiplies under load."""
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +16,7 @@ from ray_pipeline.config import parse
 from ray_pipeline.placement.cluster import ClusterSettings
 from ray_pipeline.retrieval.collection.store import Collection
 from serve.app import application
-from serve.running import running
+from serve.running import free_port, running
 from serve.settings import ServeSettings
 from tests.models.conftest import tiny_classifier
 
@@ -43,22 +42,21 @@ def served(tmp_path_factory: pytest.TempPathFactory, tiny_model: Path, tiny_clas
     folder = tmp_path_factory.mktemp("serve")
     model = [f"model.name={tiny_model}", "model.max_length=40", "model.precision=fp32"]
     words = [*model, "data.rows=60", f"workspace={folder}", "cluster.in_process=always", "collection=demo", "log=warning"]
-    assert run_job("index", IndexJob, index, [*words, "index.kind=Flat"]) == 0
+    assert run_job("index", IndexJob, index, [*words, "index.kind=Flat", "index.part_rows=30"]) == 0
     (folder / "keys").write_text(f"read {READER}\nchange {WRITER}\n")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
     given = {
         "workspace": str(folder),
         "collection": "demo",
         "reranker": {"name": str(tiny_classifier), "max_length": 60, "precision": "fp32"},
-        "port": port,
+        "port": free_port("127.0.0.1"),
         "keys": {"file": str(folder / "keys")},
         "refresh_s": 0.1,
         "limits": {"max_requests": MOST_REQUESTS},
         "embed_batches": {"threads": 1},
         "rerank_batches": {"threads": 1},
+        "shares": 2,
         "embedders": {"replicas": 2},
+        "rerankers": {"max_replicas": 2, "tokens_per_replica": 20, "grow_after_s": 1, "shrink_after_s": 3},
     }
     with running(application(given), parse(ServeSettings, given)) as address:
         yield Served(address, Collection(Workspace.at(str(folder)).root, "demo"), words)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import time
+from pathlib import Path
 
 import cohere
 import httpx
 import numpy as np
 import openai
 import pytest
+import ray
 
 from ray_pipeline.models.embedder import Embedder
 from ray_pipeline.models.embedder_settings import EmbedderSettings
@@ -64,6 +67,17 @@ def test_a_search_over_the_wire(served: Served) -> None:
         assert info["limits"]["max_items"] == 2048
     assert httpx.get(f"{served.address}/health").json() == {"status": "ok"}
     assert httpx.get(f"{served.address}/info").status_code == 401
+
+
+def test_a_request_is_one_line_of_json_in_rays_log_folder(served: Served) -> None:
+    with served.client() as client:
+        client.post("/embed", json={"inputs": "tops"}, headers={"X-Request-Id": "this-one"})
+    folder, deadline = Path(ray.get_runtime_context().worker.node.get_logs_dir_path()), time.monotonic() + 20
+    while not (lines := [line for file in folder.glob("worker-*.err") for line in file.read_text().splitlines() if "this-one" in line]):
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    (found,) = map(json.loads, lines)
+    assert (found["path"], found["status"], found["request_id"]) == ("/embed", 200, "this-one")
 
 
 def test_documents_come_and_go(served: Served) -> None:

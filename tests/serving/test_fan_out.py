@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from ray_pipeline.artifacts import Workspace
 from ray_pipeline.errors import SettingsError
 from ray_pipeline.pipelines.stage import Run
-from ray_pipeline.placement.cluster import ClusterSettings
 from ray_pipeline.retrieval.collection.state import State
 from ray_pipeline.retrieval.collection.store import Collection
 from ray_pipeline.retrieval.documents.filters import FilterError
@@ -21,17 +18,9 @@ from ray_pipeline.serving.backends import SearchedCollection
 from ray_pipeline.serving.fan_out import FanOut
 from ray_pipeline.serving.request_error import RequestError
 from ray_pipeline.serving.service import Lookup
-from tests.retrieval.collection.test_state import DIM, WORDS, drawn_doc, published, segment
+from tests.retrieval.collection.test_state import DIM, WORDS, collection, drawn_doc, published, run, segment
 
-
-@pytest.fixture
-def run(tmp_path: Path) -> Run:
-    return Run(Workspace.at(str(tmp_path)), ClusterSettings(in_process="always", threads_per_worker=1))
-
-
-@pytest.fixture
-def collection(run: Run) -> Collection:
-    return Collection(run.workspace.root, "papers")
+__all__ = ["collection", "run"]
 
 
 def filled(run: Run, collection: Collection, generator: np.random.Generator, count: int = 20) -> None:

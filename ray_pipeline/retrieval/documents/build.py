@@ -4,23 +4,29 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import pyarrow as pa
 
 from ray_pipeline.artifacts import parquet_bytes, write_file, write_shard
-from ray_pipeline.config import Settings, identity
 from ray_pipeline.data.fields import COLUMN
 from ray_pipeline.data.mapped import mappable_bytes
 from ray_pipeline.data.rows import Rows
 from ray_pipeline.retrieval.documents.part import DocumentsPart
+from ray_pipeline.retrieval.embed import shards_of
 from ray_pipeline.storage import Location
 
+_MOST_ROWS: Final = 1 << 18  # documents of a piece
 
-class DocumentSettings(Settings):
-    """How documents are kept for serving."""
 
-    part_rows: int = identity(1 << 18, "documents a part: the unit of work", ge=1)
+def document_parts(rows: int, index_part_rows: int) -> list[dict[str, int]]:
+    """Pieces small enough to be work for many, each within one part of the index: a service's share of the index is then one of the documents."""
+    spans = [
+        (part["start"] + piece["start"], part["start"] + piece["stop"])
+        for part in shards_of(rows, index_part_rows)
+        for piece in shards_of(part["stop"] - part["start"], _MOST_ROWS)
+    ]
+    return [{"shard": number, "start": start, "stop": stop} for number, (start, stop) in enumerate(spans)]
 
 
 @dataclass(frozen=True)

@@ -32,16 +32,8 @@ class Documents:
     @classmethod
     def of(cls, artifact: Artifact, first: int = 0, stop: int | None = None) -> Documents:
         """The documents `first` to `stop - 1`, which have to be whole parts; rows count from `first`."""
-        starts = [int(start) for start in artifact.metrics["parts"]]
-        ends = [*starts[1:], int(artifact.manifest["rows"])]
-        last = ends[-1] if stop is None else stop
-        if first not in starts or last not in ends:
-            raise SettingsError(
-                f"{artifact.location.uri}: its parts begin at {starts[:3]}..., and {first} to {last} are needed; "
-                "build it so that documents.part_rows divides index.part_rows"
-            )
-        wanted = [number for number, start in enumerate(starts) if first <= start < last]
-        tables = [{name: mapped(local_file(artifact, f"{name}/{number:06d}.arrow")) for name in TABLES} for number in wanted]
+        numbers = parts_between(artifact, first, stop)
+        tables = [{name: mapped(local_file(artifact, f"{name}/{number:06d}.arrow")) for name in TABLES} for number in numbers]
         return cls([DocumentsPart.of_tables(one) for one in tables], artifact.metrics["fields"])
 
     def __len__(self) -> int:
@@ -82,3 +74,16 @@ class Documents:
     def search(self, texts: Sequence[str], k: int, keep: NDArray[np.bool_] | None = None) -> Ranking:
         """The best k documents for each text by BM25, among the rows where `keep`."""
         return self._words.search(texts, k, keep)
+
+
+def parts_between(artifact: Artifact, first: int, stop: int | None) -> list[int]:
+    """The parts that hold the documents `first` to `stop - 1`, and no others."""
+    starts = [int(start) for start in artifact.metrics["parts"]]
+    ends = [*starts[1:], int(artifact.manifest["rows"])]
+    last = ends[-1] if stop is None else stop
+    if first not in starts or last not in ends:
+        raise SettingsError(
+            f"{artifact.location.uri}: its parts begin at {starts[:3]}..., and documents {first} to {last} are asked for; "
+            "publish it with the index it was built with, by jobs.index or jobs.fold"
+        )
+    return [number for number, start in enumerate(starts) if first <= start < last]

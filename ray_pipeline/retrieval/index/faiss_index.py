@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -114,8 +115,9 @@ class FaissIndex:
             scores, rows = self._index.search(np.ascontiguousarray(queries, dtype=np.float32), k, params=parameters)
         return scores, rows.astype(np.int64)
 
+    @cached_property
     def takes_filters(self) -> bool:
-        """Whether this kind of index can search among some of its rows."""
+        """Whether this kind of index can search among some of its rows; faiss does not say, so it is tried."""
         if not len(self):
             return True
         try:

@@ -41,7 +41,7 @@ class IndexPart:
             kept = int(keep.sum())
             if kept == len(self):
                 keep = None
-            elif self.vectors is not None and (kept <= EXACT_ROWS or not self.index.takes_filters()):
+            elif self.vectors is not None and (kept <= EXACT_ROWS or not self.index.takes_filters):
                 return self._exactly(queries, k, np.flatnonzero(keep))
         wanted = k if self.vectors is None else round(k * self.oversample)
         scores, found = self.index.search(queries, max(1, min(wanted, len(self))), keep)

@@ -37,6 +37,7 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
 _ID: Final = re.compile(rb"[A-Za-z0-9._-]{1,64}")
+_TRACE: Final = re.compile(rb"00-(?!0{32})([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")  # W3C Trace Context
 _ALWAYS: Final = {"X-Content-Type-Options": "nosniff", "Cache-Control": "no-store", "Referrer-Policy": "no-referrer"}
 _OWN_NAMES: Final = ("127.0.0.1", "localhost", "[::1]")
 
@@ -53,6 +54,7 @@ class _Call:
     path: str
     headers: Mapping[bytes, bytes]
     request_id: str
+    trace_id: str | None  # of the caller's own trace, where it sends one
     started: float = field(default_factory=time.perf_counter)
 
 
@@ -76,14 +78,16 @@ class Application:
         headers = dict(scope["headers"])
         given = headers.get(b"x-request-id", b"")
         path = str(scope["path"]).removeprefix(str(scope.get("root_path") or "").rstrip("/")) or "/"
-        call = _Call(str(scope["method"]), path, headers, given.decode() if _ID.fullmatch(given) else uuid.uuid4().hex)
+        traced = _TRACE.fullmatch(headers.get(b"traceparent", b""))
+        request_id = given.decode() if _ID.fullmatch(given) else uuid.uuid4().hex
+        call = _Call(str(scope["method"]), path, headers, request_id, traced[1].decode() if traced else None)
         write_error: WriteError = our_error
         try:
             endpoint = self._endpoint(call)
             write_error = endpoint.write_error
             answer = await self._answered(endpoint, call, receive)
         except _GoneError:
-            self.telemetry.note(call.method, call.path, 499, time.perf_counter() - call.started, call.request_id)
+            self.telemetry.note(call.method, call.path, 499, time.perf_counter() - call.started, call.request_id, call.trace_id)
             return
         except RequestError as problem:
             answer = json_answer(write_error(problem), problem.status, problem.headers())
@@ -94,7 +98,7 @@ class Application:
             ours = RequestError("unavailable", f"an error of ours; the log has it under {call.request_id}")
             answer = json_answer(write_error(ours), 503 if isinstance(problem, PipelineError) else 500)
         known = call.path if call.path in self._paths else "(unknown)"
-        self.telemetry.note(call.method, known, answer.status, time.perf_counter() - call.started, call.request_id)
+        self.telemetry.note(call.method, known, answer.status, time.perf_counter() - call.started, call.request_id, call.trace_id)
         await _send(send, answer, call)
 
     def _endpoint(self, call: _Call) -> Endpoint:

@@ -29,7 +29,7 @@ class Telemetry:
         ):
             Gauge(name, meaning, registry=self._registry).set_function(read)
 
-    def note(self, method: str, path: str, status: int, seconds: float, request_id: str) -> None:
+    def note(self, method: str, path: str, status: int, seconds: float, request_id: str, trace_id: str | None) -> None:
         self._requests.labels(method if method in ("GET", "POST") else "other", path, str(status)).inc()
         self._seconds.labels(path).observe(seconds)
         line = {
@@ -39,6 +39,7 @@ class Telemetry:
             "path": path,
             "status": status,
             "ms": round(1000 * seconds, 1),
+            **({} if trace_id is None else {"trace_id": trace_id}),
         }
         requests.info(json.dumps(line))
 

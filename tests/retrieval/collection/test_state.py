@@ -24,7 +24,6 @@ from ray_pipeline.placement.cluster import ClusterSettings
 from ray_pipeline.retrieval.collection.segment import Segment
 from ray_pipeline.retrieval.collection.state import Hit, State
 from ray_pipeline.retrieval.collection.store import Collection
-from ray_pipeline.retrieval.documents.build import DocumentSettings
 from ray_pipeline.retrieval.documents.filters import FilterError
 from ray_pipeline.retrieval.embed import vectors_table
 from ray_pipeline.retrieval.exact.search import search
@@ -67,7 +66,7 @@ def published(run: Run, docs: Mapping[str, Doc], model: str = MODEL, part_rows: 
     inputs = {"texts": data.artifact.as_input("corpus/"), "model": Input(model, "hub", "model")}
     embedded = run.ensure(Stage("vectors", 1, {"model": EmbedderSettings(name="tiny")}, inputs), embed)
     index = build_index(run, embedded, IndexSettings(kind="Flat", part_rows=part_rows))
-    return index, build_documents(run, data, DocumentSettings(part_rows=part_rows))
+    return index, build_documents(run, data, part_rows)
 
 
 def segment(changes: Mapping[str, Doc | None], model: str = MODEL) -> Segment:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
+import logging
 import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -20,7 +21,7 @@ from ray_pipeline.serving.engines import EmbedEngine, RerankEngine
 from ray_pipeline.serving.http import application as application_module
 from ray_pipeline.serving.http.application import Application
 from ray_pipeline.serving.http.endpoints import About, endpoints
-from ray_pipeline.serving.http.telemetry import Telemetry
+from ray_pipeline.serving.http.telemetry import Telemetry, requests
 from ray_pipeline.serving.keys import Keys
 from ray_pipeline.serving.limits import Limits
 from tests.serving.local import service
@@ -320,6 +321,33 @@ def test_request_ids_are_ours_where_a_clients_is_odd(parts: Parts) -> None:
     spaced, long, fine = run(scenario)
     assert fine == "fine_1.2-3"
     assert all(len(one) == 32 for one in (spaced, long))
+
+
+def test_the_log_has_a_line_a_request_with_the_callers_trace(parts: Parts) -> None:
+    trace = "4bf92f3577b34da6a3ce929d0e0e4736"
+    given = [f"00-{trace}-00f067aa0ba902b7-01", f"00-{'0' * 32}-00f067aa0ba902b7-01", "nothing of the kind"]
+    lines: list[logging.LogRecord] = []
+    handler = logging.Handler()
+    handler.emit = lines.append  # type: ignore[method-assign]
+
+    async def scenario() -> None:
+        async with calling(application(parts)) as client:
+            for one in given:
+                await client.get("/health", headers={"traceparent": one})
+
+    requests.addHandler(handler)
+    before = requests.level, requests.disabled
+    requests.setLevel(logging.INFO)
+    requests.disabled = False  # a test before this one may have configured logging
+    try:
+        run(scenario)
+    finally:
+        requests.removeHandler(handler)
+        requests.level, requests.disabled = before
+    found = [json.loads(line.getMessage()) for line in lines]
+    assert [one.get("trace_id") for one in found] == [trace, None, None]
+    assert {(one["method"], one["path"], one["status"]) for one in found} == {("GET", "/health", 200)}
+    assert len({one["request_id"] for one in found}) == 3
 
 
 def test_the_openapi_document_names_every_endpoint_with_an_example_that_works(parts: Parts, collection: Any) -> None:
