@@ -114,7 +114,7 @@ def drawn(options: argparse.Namespace) -> tuple[Floats, Floats]:
 def embedded(options: argparse.Namespace) -> tuple[Floats, Floats]:
     """Computed once a workspace."""
     folder = beir_folder(Path(options.workspace), options.docs, options.queries)
-    words = ["data=beir", f"data.path={folder}", "model=minilm", "model.max_length=64", f"workspace={options.workspace}"]
+    words = ["data=beir", f"data.path={folder}", "model=minilm_fp32", "model.max_length=64", f"workspace={options.workspace}"]
     settings = parse(EmbedJob, settings_from("embed", words))
     run = Run(Workspace.at(settings.workspace), ClusterSettings(in_process="always"))
     data = prepare(run, settings.data)

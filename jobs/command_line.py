@@ -142,9 +142,14 @@ def _whole(value: str) -> str:
     return f"'{escaped}'"
 
 
-def main(job: str, kind: type[J], body: Callable[[J, Run], None]) -> None:
-    """Run a job from the command line."""
+def main(job: str, kind: type[J], body: Callable[[J, Run], None], **instead: Callable[[J, Run], None]) -> None:
+    """Run a job from the command line. `instead`: what is done in place of `body` where a flag says so (show_batch: `--show-batch`)."""
     arguments = sys.argv[1:]
+    for name, other in instead.items():
+        flag = f"--{name.replace('_', '-')}"
+        if flag in arguments:
+            arguments.remove(flag)
+            body = other
     if any(argument in ("-h", "--help") for argument in arguments):
         print(help_text(job, kind))
         return

@@ -18,7 +18,7 @@ class MergeJob(JobSettings, MergeSettings):
 
 
 def merge(settings: MergeJob, run: Run) -> None:
-    made = merge_model(run, load(settings.model, "model", "reranker"), settings.choice())
+    made = merge_model(run, load(settings.model, "model", "reranker", "policy"), settings.choice())
     print(f"the {settings.form} model of step {made.metrics['step']}: {made.location.uri}")
 
 

@@ -96,6 +96,43 @@ CHATS: Final = pa.schema(
     ]
 )
 
+PREFERENCES: Final = pa.schema(
+    [
+        _required("pair_id", pa.string()),
+        _required("set", pa.string()),  # which of the sets that are mixed
+        _required("prompt", pa.list_(_MESSAGE)),
+        _required("chosen", pa.list_(_MESSAGE)),
+        _required("rejected", pa.list_(_MESSAGE)),
+        pa.field("tools", pa.string()),  # JSON
+        _required("weight", pa.float32()),
+    ]
+)
+
+PAIR_TOKENS: Final = pa.schema(
+    [
+        _required("pair_id", pa.string()),
+        _required("set", pa.string()),
+        _required("weight", pa.float32()),
+        *(
+            _required(f"{side}_{name}", pa.list_(kind))
+            for side in ("chosen", "rejected")
+            for name, kind in (("ids", pa.int32()), ("learned", pa.bool_()))
+        ),
+    ]
+)
+
+REFERENCE: Final = pa.schema(
+    [_required("pair_id", pa.string()), _required("chosen", pa.float64()), _required("rejected", pa.float64())]  # sums of log-likelihoods
+)
+
+TOKENS: Final = pa.schema(
+    [
+        _required("chat_id", pa.string()),
+        _required("ids", pa.list_(pa.int32())),
+        _required("learned", pa.list_(pa.bool_())),  # of each id
+    ]
+)
+
 
 def vectors_schema(dim: int, dtype: str) -> pa.Schema:
     """The schema of a vectors shard: ids beside fixed-size vectors of `dtype` ("float32" or "float16")."""

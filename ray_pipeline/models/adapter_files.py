@@ -30,13 +30,15 @@ from ray_pipeline.models.adapters import attach, is_adapted
 from ray_pipeline.models.embedder import Embedder
 from ray_pipeline.models.embedder_settings import EmbedderSettings
 from ray_pipeline.models.held_weights import Precision, Weights
-from ray_pipeline.models.record import FORMAT, RECORD, read_record
+from ray_pipeline.models.policy.policy import Policy
+from ray_pipeline.models.policy.settings import PolicySettings
+from ray_pipeline.models.record import FORMAT, RECORD, Role, read_record
 from ray_pipeline.models.reranker import Reranker
 from ray_pipeline.models.reranker_settings import RerankerSettings
 from ray_pipeline.models.trained_weights import misfits
 from ray_pipeline.models.whole_folder import written_whole
 
-Adapted = Embedder | Reranker
+Adapted = Embedder | Reranker | Policy
 _TENSORS: Final = "adapter_model.safetensors"
 _HEAD: Final = "head.safetensors"
 
@@ -46,6 +48,8 @@ class _Held(Settings):
 
     embedder: EmbedderSettings | None = section(None, "an embedder's settings")
     reranker: RerankerSettings | None = section(None, "or a reranker's")
+    policy: PolicySettings | None = section(None, "or a policy's")
+    packing: bool = identity(True, "whether a policy's rows go through it in packs")
     new_head_seed: int | None = identity(None, "of a classifier's head that the base lacks")
     precision: Precision = identity(..., "of the frozen weights")
     four_bit: QLora | None = section(None, "the 4-bit code of the frozen weights")
@@ -66,7 +70,7 @@ def save_adapter(model: Adapted, folder: Path, training: Mapping[str, Any] | Non
         if len(model.projection):
             save_file(_plain(model.projection.state_dict()), partial / _HEAD, metadata={"format": "pt"})
         held = _held(model)
-        role = "embedder" if held.reranker is None else "reranker"
+        role: Role = "policy" if held.policy else "reranker" if held.reranker else "embedder"
         facts = {"held": held.model_dump(mode="json"), "training": dict(training or {})}
         record = {"format": FORMAT, "role": role, "base": base_record(model), **facts}
         (partial / RECORD).write_text(json.dumps(record, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
@@ -76,6 +80,8 @@ def _held(model: Adapted) -> _Held:
     precision, four_bit = model.weights.precision, model.weights.four_bit
     if isinstance(model, Reranker):
         return _Held(reranker=model.settings, new_head_seed=model.new_head_seed, precision=precision, four_bit=four_bit)
+    if isinstance(model, Policy):
+        return _Held(policy=model.settings, packing=model.packing, precision=precision, four_bit=four_bit)
     return _Held(embedder=model.settings, precision=precision, four_bit=four_bit)
 
 
@@ -99,8 +105,10 @@ def open_adapter(folder: Path, base: str | None = None, device: str = "cpu") -> 
         model: Adapted = Embedder(held.embedder.model_copy(update=moved), device, weights)
     elif held.reranker is not None:
         model = Reranker(held.reranker.model_copy(update=moved), device, weights, held.new_head_seed)
+    elif held.policy is not None:
+        model = Policy(held.policy.model_copy(update=moved), device, weights, packing=held.packing)
     else:
-        raise ModelError(f"{folder / RECORD}: says neither an embedder's settings nor a reranker's; the file is damaged")
+        raise ModelError(f"{folder / RECORD}: says no embedder's, reranker's or policy's settings; the file is damaged")
     load_adapter(model, folder)
     return model
 
@@ -197,7 +205,11 @@ def _check_head(model: Adapted, head: Mapping[str, Tensor], folder: Path) -> Non
     if problems:
         sizes = [value.shape[0] for value in head.values() if value.dim() == 2]
         made = f"ends in {sizes[-1]} dimensions" if sizes else "has no head"
-        raise ModelError(f"{folder}: the adapter {made}, this model in {model.full_dim}; set model.projection as in training ({'; '.join(problems)})")
+        raise ModelError(f"{folder}: the adapter {made}, this model {_output(model)}; set model.projection as in training ({'; '.join(problems)})")
+
+
+def _output(model: Adapted) -> str:
+    return f"in {model.full_dim}" if isinstance(model, Embedder) else "has none"
 
 
 def _vocabulary(here: Mapping[str, Tensor], given: Mapping[str, Tensor]) -> str:

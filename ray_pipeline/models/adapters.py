@@ -26,6 +26,8 @@ from ray_pipeline.models.embedder_record import as_trained
 from ray_pipeline.models.embedder_settings import EmbedderSettings
 from ray_pipeline.models.held_weights import Weights
 from ray_pipeline.models.parameters import ParameterCounts, Parts, counts, in_head
+from ray_pipeline.models.policy.policy import Policy
+from ray_pipeline.models.policy.settings import PolicySettings
 from ray_pipeline.models.reranker import Reranker
 from ray_pipeline.models.reranker_settings import RerankerSettings
 from ray_pipeline.models.sentence_modules import read_steps
@@ -62,7 +64,23 @@ def trainable_reranker(
     return reranker
 
 
-def _prepare(model: Embedder | Reranker, adaptation: Adaptation, gradient_checkpointing: bool, seed: int) -> None:
+def trainable_policy(
+    settings: PolicySettings,
+    adaptation: Adaptation,
+    device: str = "cpu",
+    train_precision: Literal["fp32", "bf16"] = "fp32",
+    *,
+    packing: bool = True,
+    gradient_checkpointing: bool = False,
+    seed: int = 0,
+) -> Policy:
+    """The same for a policy."""
+    policy = Policy(settings, device, training_weights(adaptation, train_precision), packing=packing)
+    _prepare(policy, adaptation, gradient_checkpointing, seed)
+    return policy
+
+
+def _prepare(model: Embedder | Reranker | Policy, adaptation: Adaptation, gradient_checkpointing: bool, seed: int) -> None:
     if gradient_checkpointing:
         # the reentrant kind needs inputs with gradients, which frozen embeddings do not give, and loses DDP's hooks
         model.backbone.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})

@@ -40,13 +40,18 @@ def attend(
     if groups > 1:
         key, value = key.repeat_interleave(groups, dim=1), value.repeat_interleave(groups, dim=1)
     rate = dropout if module.training else 0.0
-    kind = query.device.type
+    return attention(query, key, value, attention_mask, scale, rate).transpose(1, 2).contiguous(), None
+
+
+def attention(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, scale: float, dropout: float, *, causal: bool = False) -> Tensor:
+    """[batch, heads, length, size] each -> the same. `causal`: a token looks no further than itself, and there is no mask."""
+    kind, length = query.device.type, key.shape[2]
     dtype = torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else query.dtype
-    if dtype == torch.float32 or key.shape[2] > LONGEST:
-        states = functional.scaled_dot_product_attention(query, key, value, attention_mask, dropout_p=rate, scale=scale)
-    else:
-        states = _products(query.to(dtype), key.to(dtype), value.to(dtype), attention_mask, scale, rate)
-    return states.transpose(1, 2).contiguous(), None
+    if kind != "cpu" or dtype == torch.float32 or length > LONGEST:
+        return functional.scaled_dot_product_attention(query, key, value, mask, dropout_p=dropout, scale=scale, is_causal=causal)
+    if causal:
+        mask = torch.ones(1, 1, length, length, dtype=torch.bool).tril()
+    return _products(query.to(dtype), key.to(dtype), value.to(dtype), mask, scale, dropout)
 
 
 def _products(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, scale: float, dropout: float) -> Tensor:

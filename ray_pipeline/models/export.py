@@ -29,7 +29,7 @@ from safetensors.torch import save_file
 from tokenizers import Tokenizer, processors
 from torch import nn
 
-from ray_pipeline.models.adapter_files import base_record
+from ray_pipeline.models.adapter_files import Adapted, base_record
 from ray_pipeline.models.adapters import is_adapted
 from ray_pipeline.models.card_sections import ModelFacts
 from ray_pipeline.models.embedder import Embedder
@@ -38,6 +38,8 @@ from ray_pipeline.models.export_reranker import export_reranker
 from ray_pipeline.models.held_weights import Precision
 from ray_pipeline.models.merge import merge
 from ray_pipeline.models.model_card import model_card
+from ray_pipeline.models.policy.export import export_policy
+from ray_pipeline.models.policy.policy import Policy
 from ray_pipeline.models.record import FORMAT, RECORD
 from ray_pipeline.models.reranker import Reranker
 from ray_pipeline.models.saved_backbone import copy_tokenizer, write_backbone, write_json
@@ -46,10 +48,12 @@ from ray_pipeline.models.whole_folder import written_whole
 _POOLING_KEYS: Final = {"cls": "cls_token", "mean": "mean_tokens", "last": "lasttoken"}
 
 
-def export_model(model: Embedder | Reranker, folder: Path, facts: ModelFacts | None = None, precision: Precision = "fp32") -> None:
-    """Write a model of either kind."""
+def export_model(model: Adapted, folder: Path, facts: ModelFacts | None = None, precision: Precision = "fp32") -> None:
+    """Write a model of any kind."""
     if isinstance(model, Reranker):
         export_reranker(model, folder, facts, precision)
+    elif isinstance(model, Policy):
+        export_policy(model, folder, facts, precision)
     else:
         export_embedder(model, folder, facts, precision)
 

@@ -4,7 +4,7 @@ The base is loaded anew in fp32, so the trained model stays as it is and no upda
 back into the values that its codes stand for first, since the adapter was trained over these.
 
 The result is checked on probe texts: an embedder by the distance of unit vectors, which bounds the difference of every
-coordinate, a reranker by its scores of pairs, relative to the largest:
+coordinate, a reranker by its scores of pairs, relative to the largest, a policy by the log-likelihood of a token on average:
 
 * against the same fp32 model before merging: at most 1e-4, else the merge itself is wrong;
 * against the model as it was trained: at most what its precision explains (bf16 0.1, a cosine of 0.995; fp16 0.01).
@@ -21,14 +21,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ray_pipeline.errors import ModelError
-from ray_pipeline.models.adapter_files import open_adapter
+from ray_pipeline.models.adapter_files import Adapted, open_adapter
 from ray_pipeline.models.adapters import attach, is_adapted
 from ray_pipeline.models.embedder import Embedder
 from ray_pipeline.models.held_weights import Precision, Weights
+from ray_pipeline.models.policy.policy import Policy
 from ray_pipeline.models.reranker import Reranker
 from ray_pipeline.models.trained_weights import load_parameters, parameter_tensors, trained
 
-Model = TypeVar("Model", bound=Embedder | Reranker)
+Model = TypeVar("Model", bound=Adapted)
 PROBES: Final = (
     "a short text",
     "What is 3/4 of 20? The answer 12 comes from multiplying the numerators only.",
@@ -39,7 +40,7 @@ PROBES: Final = (
 TOLERANCE: Final[dict[Precision, float]] = {"fp32": 1e-4, "fp16": 1e-2, "bf16": 1e-1}
 
 
-def merge_adapter(folder: Path, base: str | None = None, device: str = "cpu", probes: Sequence[str] = PROBES) -> Embedder | Reranker:
+def merge_adapter(folder: Path, base: str | None = None, device: str = "cpu", probes: Sequence[str] = PROBES) -> Adapted:
     """The adapter in `folder` merged into its base, checked."""
     return merge(open_adapter(folder, base, device), probes)
 
@@ -68,13 +69,17 @@ def _base_of(model: Model, weights: Weights) -> Model:
     """The model without its adapters, loaded anew."""
     if isinstance(model, Reranker):
         return cast(Model, Reranker(model.settings, str(model.device), weights, model.new_head_seed))
+    if isinstance(model, Policy):
+        return cast(Model, Policy(model.settings, str(model.device), weights, packing=model.packing))
     return cast(Model, Embedder(model.settings, str(model.device), weights))
 
 
-def answers(model: Embedder | Reranker, texts: Sequence[str]) -> NDArray[np.float64]:
+def answers(model: Adapted, texts: Sequence[str]) -> NDArray[np.float64]:
     """What the model says to the texts, a row each, of length about 1."""
     if isinstance(model, Embedder):
         return unit_vectors(model, texts)
+    if isinstance(model, Policy):
+        return model.text_likelihoods(texts)
     scores = np.concatenate([model.rank(texts[0], [text], max_rows=1) for text in texts]).astype(np.float64)
     return np.asarray(scores[:, None] / max(1.0, float(np.abs(scores).max())))
 

@@ -1,4 +1,4 @@
-"""The trainable parameters of an embedder or a reranker: what each one is, and how many there are.
+"""The trainable parameters of a model: what each one is, and how many there are.
 
 Kinds, which an optimizer may give rates of their own: `lora_a` and `lora_b` (the two factors of an adapter; B starts at zero
 and wants a larger rate, Hayou et al. 2024, arXiv 2402.12354), `embed_tokens` (the table of token embeddings), `head` (all

@@ -1,4 +1,4 @@
-"""A model that a training published: the files `model/...` of an artifact of the stage `model` or `reranker`.
+"""A model that a training published: the files `model/...` of an artifact of the stage `model`, `reranker` or `policy`.
 
 On a local disk they are used where they lie, inside the attempt that wrote them. From anywhere else they are downloaded
 once, into `~/.cache/ray_pipeline/models/<hash of the files>`, checked against the manifest, and put in place by one rename:
@@ -16,7 +16,7 @@ from ray_pipeline.artifacts import Artifact, File, load
 from ray_pipeline.errors import ModelError
 from ray_pipeline.local_copy import download
 
-MODEL_STAGES: Final = ("model", "reranker")
+MODEL_STAGES: Final = ("model", "reranker", "policy")
 MODEL_PART: Final = "model/"
 
 

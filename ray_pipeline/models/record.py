@@ -10,8 +10,8 @@ from ray_pipeline.errors import ModelError
 
 RECORD: Final = "ray_pipeline.json"
 FORMAT: Final = 1
-Role = Literal["embedder", "reranker"]
-_ARTICLE: Final[dict[Role, str]] = {"embedder": "an embedder", "reranker": "a reranker"}
+Role = Literal["embedder", "reranker", "policy"]
+_ARTICLE: Final[dict[Role, str]] = {"embedder": "an embedder", "reranker": "a reranker", "policy": "a policy"}
 
 
 def read_record(folder: Path, role: Role | None) -> dict[str, Any] | None:
@@ -33,4 +33,4 @@ def read_record(folder: Path, role: Role | None) -> dict[str, Any] | None:
 
 def role_of(record: dict[str, Any]) -> Role:
     """What the model is. Records of the first days said nothing: there were only embedders."""
-    return "reranker" if record.get("role") == "reranker" else "embedder"
+    return next((role for role in _ARTICLE if record.get("role") == role), "embedder")

@@ -4,8 +4,7 @@
 * causal      a decoder that is asked a question: the score comes from the logits of its two answers behind the pair.
 
 Scores are in fp32 also under autocast and in half precision: the head is held and multiplied in fp32, or the best candidates would
-tie. Only the two words' rows of a decoder's output matrix are used; whether that is all a kind of model does to its logits (some scale
-or cap them) is not written anywhere, so it is tried once.
+tie. Only the two words' rows of a decoder's output matrix are used.
 
 Pairs are padded on the right; a causal score is read at the pair's last token.
 """
@@ -24,6 +23,7 @@ from torch.nn import functional
 from ray_pipeline.errors import ModelError
 from ray_pipeline.models.answering import answering
 from ray_pipeline.models.backbone import Head, head_modules, load_backbone, positions
+from ray_pipeline.models.decoder import check_logits, plain, states
 from ray_pipeline.models.held_weights import Weights
 from ray_pipeline.models.pair_input import pair_input
 from ray_pipeline.models.reranker_record import reranker_as_trained
@@ -31,8 +31,6 @@ from ray_pipeline.models.reranker_settings import RerankerSettings, Score
 from ray_pipeline.models.source import locate
 from ray_pipeline.text.batches import pad, plan_batches
 from ray_pipeline.text.pairs import PairTokens
-
-_LOGIT_ERROR = 1e-3  # of logits computed twice in fp32; capped or scaled ones differ by far more
 
 
 class Reranker(nn.Module):
@@ -54,7 +52,7 @@ class Reranker(nn.Module):
         self.heads = head_modules(self.backbone) if kind == "classifier" else ()
         self._check_length()
         if kind == "causal":
-            self._check_logits()
+            check_logits(self.backbone, self.weights, self._word_logits, list(self.pair_input.words), folder)
         else:
             for name in self.heads:
                 _in_fp32(self.backbone.get_submodule(name))
@@ -65,22 +63,6 @@ class Reranker(nn.Module):
         if most is not None and length > most:
             raise ModelError(f"{self.files.folder}: reranker.max_length={length}, but the model has {most} positions")
 
-    def _check_logits(self) -> None:
-        """Refuse a decoder that does more to its logits than one product."""
-        ids = torch.arange(4, device=self.device)[None]
-        with torch.inference_mode():
-            whole = self.backbone(input_ids=ids).logits[0, -1].float()[list(self.pair_input.words)]
-            ours = self._word_logits(self.states(ids, torch.ones_like(ids))[:, -1])[0]
-        allowed = _LOGIT_ERROR if self.weights.precision == "fp32" and self.weights.four_bit is None else 0.1
-        if not torch.allclose(whole, ours, atol=allowed * max(1.0, float(whole.abs().max()))):
-            kind = self.backbone.config.model_type
-            raise ModelError(f"{self.files.folder}: a {kind} does more to its logits than a product, which is not supported; take another model")
-
-    @property
-    def _plain(self) -> Any:
-        """transformers' model, with or without adapters inside it."""
-        return self.backbone.get_base_model() if hasattr(self.backbone, "peft_config") else self.backbone
-
     @property
     def token_types(self) -> bool:
         """Whether the model is told which text a token belongs to."""
@@ -88,12 +70,11 @@ class Reranker(nn.Module):
 
     def states(self, input_ids: Tensor, mask: Tensor | None, **given: Any) -> Tensor:
         """[batch, length, hidden] of a decoder without its output layer. `mask`: of padding; `given` reaches the model as it is."""
-        found: Tensor = self._plain.base_model(input_ids=input_ids, attention_mask=mask, **given).last_hidden_state
-        return found
+        return states(self.backbone, input_ids, mask, **given)
 
     def _word_logits(self, states: Tensor) -> Tensor:
         """[n, hidden] -> [n, 2] the logits of yes and no, in fp32."""
-        output = self._plain.get_output_embeddings()
+        output = plain(self.backbone).get_output_embeddings()
         words = torch.tensor(self.pair_input.words, device=states.device)
         with torch.autocast(states.device.type, enabled=False):
             bias = None if output.bias is None else _upcast(output.bias[words])
@@ -109,8 +90,9 @@ class Reranker(nn.Module):
         rows = torch.arange(len(mask), device=mask.device)
         if self.settings.kind == "causal":
             return self.word_scores(self.states(input_ids, mask)[rows, last])
-        if hasattr(self._plain, "score"):  # a decoder's: the state of the last token, whatever id pads
-            scores: Tensor = self._plain.score(self.states(input_ids, mask)[rows, last])
+        inner = plain(self.backbone)
+        if hasattr(inner, "score"):  # a decoder's: the state of the last token, whatever id pads
+            scores: Tensor = inner.score(self.states(input_ids, mask)[rows, last])
             return scores[:, 0]
         kinds = {}
         if self.token_types:

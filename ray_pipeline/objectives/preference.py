@@ -97,6 +97,17 @@ def preference_rows(pairs: PairLikelihoods, settings: PreferenceSettings, diverg
     return -settings.weight * logsigmoid(_log_odds(chosen) - _log_odds(rejected))
 
 
+def rewards(pairs: PairLikelihoods, settings: PreferenceSettings) -> tuple[Tensor, Tensor]:
+    """[pairs] what either answer is worth to the policy, as the loss compares it: the first above the second is a pair understood."""
+    if isinstance(settings, SimpoSettings | OrpoSettings):
+        scale = settings.beta if isinstance(settings, SimpoSettings) else 1.0
+        return scale * pairs.chosen / pairs.chosen_tokens, scale * pairs.rejected / pairs.rejected_tokens
+    preferred, other = pairs.ratios
+    if isinstance(settings, IpoSettings) or (isinstance(settings, SigmoidSettings) and settings.normalise):
+        preferred, other = preferred / pairs.chosen_tokens, other / pairs.rejected_tokens
+    return settings.beta * preferred, settings.beta * other
+
+
 def batch_divergences(pairs: PairLikelihoods) -> tuple[Tensor, Tensor]:
     """KL+ and KL-, without gradients."""
     preferred, other = (ratio.detach().mean().clamp(min=0) for ratio in pairs.ratios)

@@ -5,7 +5,7 @@ epoch's). Here the base is loaded as it was in that training, the checkpoint's t
 like the training's own model: merged in fp32 and checked against the unmerged (`models/merge.py`). A training of all weights
 has nothing to merge; its checkpoint is exported as it is.
 
-`form=merged` publishes what the training publishes, a `model` or a `reranker`, which can be used wherever such a one can;
+`form=merged` publishes what the training publishes, a `model`, `reranker` or `policy`, which can be used wherever such a one can;
 `form=adapter` publishes an `adapter` in peft's layout.
 """
 
@@ -24,24 +24,25 @@ from safetensors.torch import load
 from ray_pipeline.artifacts import Artifact, Attempt, Input
 from ray_pipeline.config import Settings, identity, parse, source
 from ray_pipeline.errors import ArtifactError, ModelError, SettingsError
-from ray_pipeline.models.adapter_files import save_adapter
-from ray_pipeline.models.adapters import trainable_embedder, trainable_reranker
+from ray_pipeline.models.adapter_files import Adapted, save_adapter
+from ray_pipeline.models.adapters import trainable_embedder, trainable_policy, trainable_reranker
 from ray_pipeline.models.card_sections import ModelFacts
-from ray_pipeline.models.embedder import Embedder
 from ray_pipeline.models.embedder_settings import EmbedderSettings
 from ray_pipeline.models.export import export_model
-from ray_pipeline.models.reranker import Reranker
+from ray_pipeline.models.policy.settings import PolicySettings
 from ray_pipeline.models.reranker_settings import RerankerSettings
 from ray_pipeline.models.source import ModelFiles, locate
 from ray_pipeline.models.trained_weights import load_parameters, trained
 from ray_pipeline.pipelines.stage import Outcome, Run, Stage
+from ray_pipeline.tasks.any_training import AnyTraining
+from ray_pipeline.tasks.dpo.settings import DpoTraining
 from ray_pipeline.tasks.embedder_settings import EmbedderTraining
 from ray_pipeline.tasks.reranker_settings import RerankerTraining
+from ray_pipeline.tasks.sft.settings import SftTraining
 from ray_pipeline.training.history import from_lines
 
 ALGORITHM = 1
-ModelSettings = EmbedderSettings | RerankerSettings
-Training = EmbedderTraining | RerankerTraining
+ModelSettings = EmbedderSettings | RerankerSettings | PolicySettings
 _KEPT = re.compile(r"checkpoints/step-([0-9]+)\.safetensors")
 _OF_THE_LOSS = "log_temperature"  # trained beside the model, and no part of it
 
@@ -122,13 +123,17 @@ def _end_of_epoch(trained_in: Artifact, epoch: float) -> int:
     return ended[-1]
 
 
-def _trained_with(trained_in: Artifact, settings: MergeSettings) -> tuple[ModelSettings, Training]:
+def _trained_with(trained_in: Artifact, settings: MergeSettings) -> tuple[ModelSettings, AnyTraining]:
     """The model and training settings that the artifact recorded."""
     written = json.loads(json.dumps(trained_in.manifest["settings"]))
     model: ModelSettings
-    training: Training
+    training: AnyTraining
     if trained_in.stage == "reranker":
         model, training = parse(RerankerSettings, written["model"]), parse(RerankerTraining, written["training"])
+    elif trained_in.stage == "policy":
+        model = parse(PolicySettings, written["model"])
+        dpo = trained_in.manifest["identity"]["task"] == "dpo"
+        training = parse(DpoTraining, written["training"]) if dpo else parse(SftTraining, written["training"])
     else:
         model, training = parse(EmbedderSettings, written["model"]), parse(EmbedderTraining, written["training"])
     return model if settings.base is None else model.model_copy(update={"name": settings.base}), training
@@ -146,13 +151,16 @@ def _same_base(trained_in: Artifact, model: ModelSettings) -> ModelFiles:
     return base
 
 
-def _as_of(trained_in: Artifact, step: int, model: ModelSettings, training: Training) -> Embedder | Reranker:
+def _as_of(trained_in: Artifact, step: int, model: ModelSettings, training: AnyTraining) -> Adapted:
     """The model of the training as it stood after `step`."""
     place = trained_in.file(f"checkpoints/step-{step:08d}.safetensors")
     how = training.adaptation, "cpu", training.train.precision
-    found: Embedder | Reranker
+    found: Adapted
     if isinstance(model, RerankerSettings):
         found = trainable_reranker(model, *how, seed=training.train.seed)
+    elif isinstance(model, PolicySettings):
+        assert isinstance(training, SftTraining | DpoTraining)
+        found = trainable_policy(model, *how, packing=training.micro.packing, seed=training.train.seed)
     else:
         found = trainable_embedder(model, *how, seed=training.train.seed)
     tensors = {name: value for name, value in load(place.read()).items() if name != _OF_THE_LOSS}

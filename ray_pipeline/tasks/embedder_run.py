@@ -25,6 +25,7 @@ from ray_pipeline.tasks.embedder_settings import EmbedderTraining
 from ray_pipeline.tasks.rows import RowSettings, training_set
 from ray_pipeline.tasks.run import Company, Report, RunPlace, Say, Surroundings, epochs_of, train_and_export
 from ray_pipeline.tasks.step_memory import embedder_memory
+from ray_pipeline.tasks.trained_model import Facts
 from ray_pipeline.training.distributed import Group
 from ray_pipeline.training.epochs import EpochSource
 
@@ -56,7 +57,8 @@ class EmbedderRun:
         if group.leads:
             say(f"{len(data):,} training queries, {len(data.doc_ids):,} documents, {source.total_steps():,} steps")
             say(embedder_memory(embedder, self.training, group))
-        return train_and_export(embedder, task, source, self.training, Surroundings(data, self.place, company, lambda: self._embedder("cpu")))
+        around = Surroundings(Facts.of(data), self.place, company, lambda: self._embedder("cpu"))
+        return train_and_export(embedder, task, source, self.training, around)
 
     def _embedder(self, device: str) -> Embedder:
         settings = self.training.train

@@ -22,6 +22,7 @@ from ray_pipeline.tasks.reranker_settings import RerankerTraining
 from ray_pipeline.tasks.rows import RowSettings, training_set
 from ray_pipeline.tasks.run import Company, Report, RunPlace, Say, Surroundings, epochs_of, train_and_export
 from ray_pipeline.tasks.step_memory import reranker_memory
+from ray_pipeline.tasks.trained_model import Facts
 from ray_pipeline.training.distributed import Group
 
 
@@ -48,7 +49,8 @@ class RerankerRun:
         if group.leads:
             say(f"{len(data):,} training queries, {_lists(data, training)}, {source.total_steps():,} steps")
             say(reranker_memory(reranker, training, group))
-        return train_and_export(reranker, task, source, training, Surroundings(data, self.place, company, lambda: self._reranker("cpu")))
+        around = Surroundings(Facts.of(data), self.place, company, lambda: self._reranker("cpu"))
+        return train_and_export(reranker, task, source, training, around)
 
     def _reranker(self, device: str) -> Reranker:
         settings = self.training.train

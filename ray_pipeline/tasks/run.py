@@ -16,14 +16,11 @@ from numpy.typing import NDArray
 
 from ray_pipeline.data.training_batches import BatchRules, plan_epoch
 from ray_pipeline.data.training_set import TrainingSet
-from ray_pipeline.evaluation.live_retrieval import SHOWN
-from ray_pipeline.models.embedder import Embedder
-from ray_pipeline.models.reranker import Reranker
+from ray_pipeline.models.adapter_files import Adapted
 from ray_pipeline.models.trained_weights import load_parameters, parameter_tensors, trained
 from ray_pipeline.storage import Location
-from ray_pipeline.tasks.embedder_settings import EmbedderTraining
-from ray_pipeline.tasks.reranker_settings import RerankerTraining
-from ray_pipeline.tasks.trained_model import TrainedModel
+from ray_pipeline.tasks.any_training import AnyTraining
+from ray_pipeline.tasks.trained_model import SHOWN_FIGURES, Facts, TrainedModel
 from ray_pipeline.training.checkpoint import Checkpoints
 from ray_pipeline.training.console import Console
 from ray_pipeline.training.distributed import Group
@@ -37,7 +34,7 @@ from ray_pipeline.training.trackers import open_trackers
 Say = Callable[[str], None]
 Report = Callable[[Mapping[str, float]], None]
 Batch = TypeVar("Batch")
-Model = TypeVar("Model", Embedder, Reranker)
+Model = TypeVar("Model", bound=Adapted)
 
 
 @dataclass(frozen=True)
@@ -64,9 +61,9 @@ class Company:
 
 @dataclass(frozen=True)
 class Surroundings(Generic[Model]):
-    """What surrounds a training: the data it learns from, where it writes, who looks on, and how a model of its kind is loaded."""
+    """What surrounds a training: what it learns from, where it writes, who looks on, and how a model of its kind is loaded."""
 
-    data: TrainingSet
+    data: Facts
     place: RunPlace
     company: Company
     plain: Callable[[], Model]  # the model it began with, on the CPU
@@ -89,9 +86,7 @@ def epochs_of(
     return source
 
 
-def train_and_export(
-    model: Model, task: Task[Batch], source: Source[Batch], training: EmbedderTraining | RerankerTraining, around: Surroundings[Model]
-) -> dict[str, Any]:
+def train_and_export(model: Model, task: Task[Batch], source: Source[Batch], training: AnyTraining, around: Surroundings[Model]) -> dict[str, Any]:
     """Train the model; what the leader publishes of it: files, rows, metrics; nothing on the others."""
     described, settings, company = training.model_dump(mode="json"), training.train, around.company
     observer = _observer(source.total_steps(), settings, described, around.place, company)
@@ -104,7 +99,7 @@ def train_and_export(
     if not company.group.leads:
         return {}
     found = TrainedModel(whole, described, training.export_precision, ending, around.data)
-    return {"files": found.write(checkpoints), "rows": len(around.data), "metrics": found.metrics()}
+    return {"files": found.write(checkpoints), "rows": around.data.rows, "metrics": found.metrics()}
 
 
 def _whole_model(model: Model, settings: TrainSettings, group: Group, plain: Callable[[], Model]) -> Model:
@@ -123,7 +118,7 @@ def _observer(total: int, settings: TrainSettings, described: Mapping[str, Any],
     lookers: list[Observer] = [] if company.report is None else [ReportObserver(company.report)]
     if company.group.leads:
         console = Console(total, settings.logging.console_every, write=company.say)
-        lookers.append(ConsoleObserver(console, company.say, str(company.group.device), SHOWN))
+        lookers.append(ConsoleObserver(console, company.say, str(company.group.device), SHOWN_FIGURES))
         if settings.logging.trackers:
             folder = Location.of(place.artifact) / f"{place.prefix}/logs"
             local = Path(folder.uri) if folder.is_local else Path(tempfile.mkdtemp(prefix="ray_pipeline-logs-"))

@@ -7,34 +7,49 @@ import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from ray_pipeline.artifacts import File, write_file
 from ray_pipeline.data.training_set import TrainingSet
-from ray_pipeline.evaluation.live_retrieval import SHOWN
-from ray_pipeline.models.adapter_files import save_adapter
+from ray_pipeline.evaluation import live_likelihood, live_preferences, live_retrieval
+from ray_pipeline.models.adapter_files import Adapted, save_adapter
 from ray_pipeline.models.adapters import is_adapted
 from ray_pipeline.models.card_sections import ModelFacts
-from ray_pipeline.models.embedder import Embedder
 from ray_pipeline.models.export import export_model
 from ray_pipeline.models.held_weights import Precision
 from ray_pipeline.models.parameters import counts
-from ray_pipeline.models.reranker import Reranker
 from ray_pipeline.storage import Location
 from ray_pipeline.training.checkpoint import Checkpoints
 from ray_pipeline.training.history import evaluations_of, to_lines
 from ray_pipeline.training.run_state import Ending
+
+SHOWN_FIGURES: Final = (*live_retrieval.SHOWN, *live_likelihood.FIGURES, *live_preferences.FIGURES)
+"""What consoles and cards show of an evaluation, of whatever kind."""
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What a training learned from: how many rows, and what a model card says of them."""
+
+    rows: int
+    lines: tuple[str, ...]
+
+    @classmethod
+    def of(cls, data: TrainingSet) -> Facts:
+        """Of queries and their documents."""
+        judged, mined = len(data.positives.docs), len(data.negatives.docs)
+        return cls(len(data), (f"{len(data):,} queries with {judged:,} judged documents and {mined:,} mined negatives",))
 
 
 @dataclass(frozen=True, eq=False)
 class TrainedModel:
     """The model whole in this process, and how it came about."""
 
-    model: Embedder | Reranker
+    model: Adapted
     training: Mapping[str, Any]  # all settings of the training, plain values
     export_precision: Precision
     ending: Ending
-    data: TrainingSet
+    data: Facts
 
     def write(self, checkpoints: Checkpoints) -> list[dict[str, Any]]:
         """Write the files under the attempt; name and description of each, those of the checkpoints included."""
@@ -82,11 +97,10 @@ class TrainedModel:
         return evaluations_of(self.training, rows).markdown()
 
     def _facts(self) -> ModelFacts:
-        shown = ("step", "epoch", "train_loss", *SHOWN)
-        data, ending = self.data, self.ending
-        lines = [f"{len(data):,} queries with {len(data.positives.docs):,} judged documents and {len(data.negatives.docs):,} mined negatives"]
+        shown = ("step", "epoch", "train_loss", *SHOWN_FIGURES)
+        ending = self.ending
         return ModelFacts(
-            data=lines,
+            data=self.data.lines,
             settings={"training": self.training},
             metrics=[{name: row[name] for name in shown if name in row} for row in self._evaluations()],
             training={"steps": ending.steps, "chosen_step": ending.chosen_step, "ended": ending.how},

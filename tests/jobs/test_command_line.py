@@ -18,6 +18,8 @@ import yaml
 import jobs.__main__ as listing
 from jobs import command_line, prune, show, verify
 from jobs.command_line import CONFIGS, groups_of, help_text, run_job, settings_from
+from jobs.describe import DescribeJob
+from jobs.dpo import DpoJob
 from jobs.embed import EmbedJob
 from jobs.evaluate import EvaluateJob, evaluate
 from jobs.fold import FoldJob
@@ -31,6 +33,7 @@ from jobs.rerank import RerankJob
 from jobs.score import ScoreJob
 from jobs.search import SearchJob, search
 from jobs.serve import ServeJob
+from jobs.sft import SftJob
 from jobs.sweep_trainings import SweepTrainEmbedder
 from jobs.train_embedder import TrainEmbedderJob
 from jobs.train_reranker import TrainRerankerJob
@@ -44,7 +47,8 @@ RETRIEVING = {"embed": EmbedJob, "search": SearchJob, "mine": MineJob, "evaluate
 COMPUTING = {**RETRIEVING, "pseudo_label": PseudoLabelJob, "train_embedder": TrainEmbedderJob}
 RERANKING = {"score": ScoreJob, "rerank": RerankJob, "train_reranker": TrainRerankerJob}
 SERVED = {"fold": FoldJob, "index": IndexJob, "publish": PublishJob, "serve": ServeJob}
-ALL = {**COMPUTING, **RERANKING, **SERVED, "merge": MergeJob, "sweep": SweepTrainEmbedder}
+POLICIES = {"describe": DescribeJob, "dpo": DpoJob, "sft": SftJob}
+ALL = {**COMPUTING, **RERANKING, **SERVED, **POLICIES, "merge": MergeJob, "sweep": SweepTrainEmbedder}
 WORDS = ("search.method=bm25", "data.rows=300", "search.k=100")  # a job that needs no model and no Ray
 
 

@@ -36,6 +36,7 @@ class Rendered:
     text: str
     ids: NDArray[np.int64]
     learned: NDArray[np.bool_]
+    straddling: int = 0  # tokens that begin before a reply and end within it: partly the model's, and not learned
 
 
 class ChatTokenizer(Tokenizer, Protocol):
@@ -46,22 +47,42 @@ class ChatTokenizer(Tokenizer, Protocol):
     def decode(self, token_ids: Sequence[int]) -> str: ...
 
 
+class Renderer(Protocol):
+    """Makes conversations into tokens."""
+
+    @property
+    def supplied(self) -> str:
+        """What a model is given of every reply, and does not write."""
+
+    def render(self, conversation: Conversation, after: int = 0) -> Rendered:
+        """`after`: replies among so many messages at the beginning are not learned."""
+
+    def check(self, conversation: Conversation, rendered: Rendered, where: str) -> None:
+        """Refuse a rendering that is not what the model will be given when it is used."""
+
+
 class ChatRenderer:
     """Renders conversations for one tokenizer."""
 
     def __init__(self, tokenizer: ChatTokenizer, template: ChatTemplate, mask: MaskSettings) -> None:
         self._tokenizer, self.template, self._mask = tokenizer, template, mask
 
-    def render(self, conversation: Conversation) -> Rendered:
+    @property
+    def supplied(self) -> str:
+        return self.template.supplied
+
+    def render(self, conversation: Conversation, after: int = 0) -> Rendered:
         text = self.template.text(conversation)
-        replies = self.template.replies(conversation, text)
+        given = sum(message.role == "assistant" for message in conversation.messages[:after])
+        replies = self.template.replies(conversation, text)[given:]
         encoded = self._tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
-        starts = np.array([start for start, _ in encoded["offset_mapping"]], dtype=np.int64)
-        learned = np.zeros(len(starts), dtype=bool)
+        starts, ends = np.array(encoded["offset_mapping"], dtype=np.int64).reshape(-1, 2).T
+        learned, straddling = np.zeros(len(starts), dtype=bool), 0
         for reply in replies[-1:] if self._mask.replies == "last" else replies:
             begin = reply.start if self._mask.reasoning else reply.answer
             learned |= (starts >= begin) & (starts < reply.end)
-        return Rendered(text, np.array(encoded["input_ids"], dtype=np.int64), learned)
+            straddling += int(((starts < begin) & (ends > begin)).sum())
+        return Rendered(text, np.array(encoded["input_ids"], dtype=np.int64), learned, straddling)
 
     def check(self, conversation: Conversation, rendered: Rendered, where: str) -> None:
         """Refuse a rendering that is not the template's own, showing where the two part."""

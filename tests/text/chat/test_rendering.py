@@ -14,7 +14,7 @@ from ray_pipeline.errors import DataError, ModelError
 from ray_pipeline.text.chat.conversation import Conversation, Message, ToolCall
 from ray_pipeline.text.chat.rendering import ChatRenderer, MaskSettings, Rendered, difference, shown
 from ray_pipeline.text.chat.template import ChatTemplate
-from tests.text.chat.conftest import with_template
+from tests.chat_models import with_template
 
 TEMPLATES = ("qwen2_5", "qwen3", "qwen3_instruct_2507", "qwen3_5_think")
 TOOLS = json.dumps([{"type": "function", "function": {"name": "add", "description": "½ + é", "parameters": {"type": "object", "properties": {}}}}])

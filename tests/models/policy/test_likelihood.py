@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn import functional
 
-from ray_pipeline.objectives.likelihood import token_log_likelihood
+from ray_pipeline.models.policy.likelihood import token_log_likelihood
 from tests.processes import ROOT
 
 
@@ -59,7 +59,7 @@ def test_a_frozen_output_layer_gets_no_gradient() -> None:
 
 _MEASURED = """
 import re, sys, torch
-from ray_pipeline.objectives.likelihood import token_log_likelihood
+from ray_pipeline.models.policy.likelihood import token_log_likelihood
 torch.set_num_threads(1)
 states, weight = torch.randn(4096, 64, requires_grad=True), torch.randn(16000, 64, requires_grad=True)
 targets = torch.randint(0, 16000, (4096,))

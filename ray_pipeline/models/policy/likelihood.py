@@ -24,17 +24,29 @@ CHUNK = 1024  # tokens whose logits are alive at once
 
 def token_log_likelihood(states: Tensor, weight: Tensor, targets: Tensor, chunk: int = CHUNK) -> Tensor:
     """[tokens, size] states before the output layer, [words, size] its weight, [tokens] ids -> [tokens] log-likelihoods in fp32."""
-    found: Tensor = _TokenLogLikelihood.apply(states, weight, targets, chunk)  # type: ignore[no-untyped-call]  # torch leaves it untyped
+    kind = states.device.type
+    if torch.is_autocast_enabled(kind):  # said here, since the backward pass runs outside of it and has to make the same logits
+        states = states.to(torch.get_autocast_dtype(kind))
+    with torch.autocast(kind, enabled=False):
+        found: Tensor = _TokenLogLikelihood.apply(states, weight, targets, chunk)  # type: ignore[no-untyped-call]  # torch leaves it untyped
     return found
+
+
+@torch.no_grad()
+def most_likely(states: Tensor, weight: Tensor, chunk: int = CHUNK) -> Tensor:
+    """[tokens] the ids that greedy decoding would take."""
+    narrow = weight.to(states.dtype)
+    found = [_logits(states[rows], narrow).argmax(1) for rows in _chunks(len(states), chunk)]
+    return torch.cat(found) if found else torch.zeros(0, dtype=torch.int64, device=states.device)
 
 
 class _TokenLogLikelihood(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, states: Tensor, weight: Tensor, targets: Tensor, chunk: int) -> Tensor:
         sums = torch.empty(len(states), dtype=torch.promote_types(states.dtype, torch.float32), device=states.device)
-        found = torch.empty_like(sums)
+        found, narrow = torch.empty_like(sums), weight.to(states.dtype)
         for rows in _chunks(len(states), chunk):
-            logits = _logits(states[rows], weight)
+            logits = _logits(states[rows], narrow)
             sums[rows] = logits.logsumexp(1)
             found[rows] = logits.gather(1, targets[rows, None])[:, 0] - sums[rows]
         ctx.save_for_backward(states, weight, targets, sums)
@@ -47,11 +59,12 @@ class _TokenLogLikelihood(torch.autograd.Function):
         wants_states, wants_weight = ctx.needs_input_grad[:2]
         of_states = torch.empty_like(states) if wants_states else None
         of_weight = torch.zeros_like(weight, dtype=sums.dtype) if wants_weight else None
+        narrow = weight.to(states.dtype)
         for rows in _chunks(len(states), ctx.chunk):
-            of_logits = (_logits(states[rows], weight) - sums[rows, None]).exp_().mul_(-gradient[rows, None])
+            of_logits = (_logits(states[rows], narrow) - sums[rows, None]).exp_().mul_(-gradient[rows, None])
             of_logits.scatter_add_(1, targets[rows, None], gradient[rows, None])
             if of_states is not None:
-                of_states[rows] = of_logits.to(weight.dtype) @ weight
+                of_states[rows] = of_logits.to(narrow.dtype) @ narrow
             if of_weight is not None:
                 of_weight.addmm_(of_logits.T, states[rows].to(of_logits.dtype))
         return of_states, None if of_weight is None else of_weight.to(weight.dtype), None, None

@@ -1,0 +1,1 @@
+"""A policy: a decoder that is asked how likely tokens are, trained on conversations, and generates them."""

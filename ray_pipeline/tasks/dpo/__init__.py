@@ -1,0 +1,1 @@
+"""Preference optimisation: a policy learns which of two answers is better."""
