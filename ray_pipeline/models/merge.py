@@ -75,7 +75,7 @@ def _base_of(model: Model, weights: Weights) -> Model:
 
 
 def answers(model: Adapted, texts: Sequence[str]) -> NDArray[np.float64]:
-    """What the model says to the texts, a row each, of length about 1."""
+    """What the model says to the texts, a row each, of length about 1 (a policy: a few)."""
     if isinstance(model, Embedder):
         return unit_vectors(model, texts)
     if isinstance(model, Policy):

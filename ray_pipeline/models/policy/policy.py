@@ -155,12 +155,11 @@ class Policy(nn.Module):
         return Measured(sums, hits, given.targets())
 
     def text_likelihoods(self, texts: Sequence[str]) -> NDArray[np.float64]:
-        """[texts, 1] the mean log-likelihood of a token of plain texts, relative to the largest."""
+        """[texts, 1] the mean log-likelihood of a token of plain texts."""
         tokenizer = policy_tokenizer(self.files.folder, self.settings)
         tokens = end_to_end([tokenizer(text, add_special_tokens=False)["input_ids"] for text in texts])
         found = self.measure(LearnedTokens(tokens, np.ones(len(tokens.ids), dtype=bool)), max(1, int(tokens.lengths.max())))
-        means = found.sums / np.maximum(found.targets, 1)
-        return np.asarray(means[:, None] / max(1.0, float(np.abs(means).max())))
+        return np.asarray((found.sums / np.maximum(found.targets, 1))[:, None])
 
 
 @dataclass(frozen=True, eq=False)
