@@ -18,6 +18,7 @@ from ray_pipeline.pipelines.stage import Done, Run
 from ray_pipeline.pipelines.steps import EvaluateStep
 from ray_pipeline.progress import duration
 from ray_pipeline.reports.epoch_blocks import epoch_blocks
+from ray_pipeline.reports.epoch_table import epoch_table
 from ray_pipeline.reports.index import index_table
 from ray_pipeline.reports.markdown import table
 
@@ -76,6 +77,9 @@ def show(one: StepDone, done: Sequence[StepDone]) -> None:
         metrics = one.artifact.metrics
         print(epoch_blocks(f"{one.name} train", metrics["evaluations"], metrics["chosen_step"]))
         print(f"{metrics['ended']}: {metrics['why']}; the model is that of step {metrics['chosen_step']}")
+    elif one.step.kind in ("sft", "dpo"):
+        print(epoch_table(one.artifact))
+        print(f"{one.artifact.metrics['ended']}: {one.artifact.metrics['why']}; the model is that of step {one.artifact.metrics['chosen_step']}")
     elif one.step.kind == "mine":
         print(f"{one.artifact.metrics['audit']}\naudit: {one.artifact.file('audit.md').uri}")
     elif one.step.kind == "pseudo_labels":

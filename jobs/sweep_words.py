@@ -15,8 +15,8 @@ from jobs.sweep_trainings import Swept
 from jobs.train_embedder import TrainEmbedderJob
 from ray_pipeline.artifacts import Artifact
 from ray_pipeline.config import layered
+from ray_pipeline.pipelines.chain import BASE
 from ray_pipeline.pipelines.stage import Run
-from ray_pipeline.pipelines.steps import BASE
 from ray_pipeline.pipelines.sweeps.step_training import StepTraining
 from ray_pipeline.pipelines.sweeps.sweep import Recipe
 

@@ -19,7 +19,8 @@ from ray_pipeline.errors import SettingsError
 
 _PREVIOUS: Final = "previous."
 _LAST: Final = "last."
-_NAMES: Final = ("model", "groups", "pseudo", "against", "begins_with", "reranker", "rerankers", "evaluations")  # fields of steps that name steps
+_NAMES: Final = ("model", "groups", "pseudo", "against", "begins_with", "reranker", "rerankers", "evaluations", "policy")
+"""Fields of steps that name steps."""
 
 
 def with_iterations(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -19,14 +19,12 @@ from pydantic import model_validator
 from ray_pipeline.artifacts import Artifact
 from ray_pipeline.config import identity, section
 from ray_pipeline.errors import SettingsError
+from ray_pipeline.pipelines.chain import BASE, BASED, Chain, PipelineChainSettings
 from ray_pipeline.pipelines.dry_run import DryRun, NotThereError
 from ray_pipeline.pipelines.iterations import with_iterations
-from ray_pipeline.pipelines.retrieve import PipelineChainSettings
+from ray_pipeline.pipelines.policy_steps import DpoStep, PolicyStep, SftStep
 from ray_pipeline.pipelines.stage import Done, Run
 from ray_pipeline.pipelines.steps import (
-    BASE,
-    BASED,
-    Chain,
     CompareStep,
     EvaluateStep,
     MergeStep,
@@ -118,6 +116,9 @@ def _misfits(settings: PipelineSettings, name: str) -> Iterator[str]:
         if step.model == BASE:
             yield f"steps.{name}.model={BASE!r}: only a step that trains leaves checkpoints; name one"
         return
+    if isinstance(step, PolicyStep):
+        yield from _policy_misfits(settings, name, step)
+        return
     if isinstance(step, ScoreStep | CompareStep):
         return
     if step.embedder and step.model != BASE:
@@ -139,6 +140,19 @@ def _reranker_misfits(settings: PipelineSettings, name: str, step: TrainReranker
             yield f"steps.{name}: {problem}"
     if settings.reranker is None:
         yield f"steps.{name}: needs a reranker, and this pipeline has none; set reranker.name to the model that rerankers begin from"
+
+
+def _policy_misfits(settings: PipelineSettings, name: str, step: PolicyStep) -> Iterator[str]:
+    if settings.policy is None:
+        yield f"steps.{name}: trains a policy, and this pipeline has none; set policy.name to the decoder that it begins from"
+    try:
+        if isinstance(step, SftStep):
+            step.own_chats(settings)
+        elif isinstance(step, DpoStep):
+            step.own_preferences(settings)
+    except SettingsError as problem:
+        for line in str(problem).splitlines():
+            yield f"steps.{name}: {line}"
 
 
 def _wrong_name(steps: Mapping[str, Step], above: Mapping[str, Step], other: str, wanted: str) -> str:

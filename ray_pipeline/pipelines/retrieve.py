@@ -10,7 +10,6 @@ from ray_pipeline.config import Settings, identity, section, source
 from ray_pipeline.data.prepared import PreparedData
 from ray_pipeline.errors import SettingsError
 from ray_pipeline.models.embedder_settings import EmbedderSettings
-from ray_pipeline.models.reranker_settings import RerankerSettings
 from ray_pipeline.pipelines.embed import embed_corpus, embed_queries
 from ray_pipeline.pipelines.prepare import Data, prepare
 from ray_pipeline.pipelines.search import Search, given_ranking, search_index, search_vectors, search_words
@@ -34,12 +33,6 @@ class RetrievalSettings(ChainSettings):
 
     split: Literal["train", "eval", "rest"] = identity("eval", "which queries")
     ranking: str | None = source(None, "a ranking to use instead of searching: a ranking artifact, or a TREC run file")
-
-
-class PipelineChainSettings(ChainSettings):
-    """What the steps of a pipeline share."""
-
-    reranker: RerankerSettings | None = section(None, "the reranker that the pipeline's rerankers begin from")
 
 
 @dataclass(frozen=True)

@@ -9,67 +9,32 @@ they name must give; `gives` says what it gives itself. `plan` checks all of thi
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar, Final, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
 from ray_pipeline.artifacts import Artifact
 from ray_pipeline.config import Settings, identity, layered, parse, section, source
 from ray_pipeline.data.prepared import Split
-from ray_pipeline.errors import SettingsError
-from ray_pipeline.models.reranker_settings import RerankerSettings
+from ray_pipeline.pipelines.chain import BASE, Chain, PipelineChainSettings
 from ray_pipeline.pipelines.compare import compare_evaluations
 from ray_pipeline.pipelines.evaluate import EvaluateSettings, evaluate
 from ray_pipeline.pipelines.merge import MergeSettings, merge_model
 from ray_pipeline.pipelines.mine import MiningSettings, mine_groups
+from ray_pipeline.pipelines.policy_steps import DpoStep, SftStep
 from ray_pipeline.pipelines.prepare import prepare
 from ray_pipeline.pipelines.pseudo_labels import DEPTH, UNLABELLED, label_unlabelled, require_unlabelled
 from ray_pipeline.pipelines.publish import PublishSettings, index_corpus
 from ray_pipeline.pipelines.rerank import RerankSettings, rerank
-from ray_pipeline.pipelines.retrieve import PipelineChainSettings, RetrievalSettings, Retrieved, retrieve
+from ray_pipeline.pipelines.retrieve import RetrievalSettings, Retrieved, retrieve
 from ray_pipeline.pipelines.score import score_groups
-from ray_pipeline.pipelines.stage import Run
 from ray_pipeline.pipelines.train_embedder import TrainingInputs, train_embedder, trained_model
-from ray_pipeline.pipelines.train_reranker import RerankerInputs, begun_with, train_reranker, trained_reranker
+from ray_pipeline.pipelines.train_reranker import RerankerInputs, begun_with, train_reranker
 from ray_pipeline.retrieval.pseudo_labels import PseudoLabelSettings
 from ray_pipeline.retrieval.score import ScoreSettings
 from ray_pipeline.tasks.embedder_settings import EmbedderTraining
 from ray_pipeline.tasks.reranker_settings import RerankerTraining
 from ray_pipeline.tasks.rows import RowSettings
-
-BASE: Final = "base"  # the pipeline's own model, where a step could be named
-BASED: Final = ("model", "reranker", "rerankers")  # the fields that may name it
-
-
-@dataclass(frozen=True)
-class Chain:
-    """What a step has to work with: the run, the pipeline's settings, what earlier steps gave."""
-
-    run: Run
-    settings: PipelineChainSettings
-    made: Mapping[str, Artifact]
-    command: str  # what the user ran
-
-    def own(self, step: ModelStep) -> PipelineChainSettings:
-        """The settings as this step has them: its data, and the model it uses."""
-        given = changed(self.settings, step)
-        model = given.model if step.model == BASE else trained_model(self.made[step.model], self.settings.model)
-        return given.model_copy(update={"model": model})
-
-    def reranker(self, name: str) -> RerankerSettings:
-        """The pipeline's own reranker, or what a step has made of one."""
-        base = self.settings.reranker
-        if base is None:
-            raise SettingsError("this pipeline has no reranker; give one (reranker.name=..., or a group reranker=...)")
-        return base if name == BASE else trained_reranker(self.made[name], base)
-
-    def retrieved(self, step: ModelStep, split: Split, k: int | None, depth: int = 0) -> tuple[Retrieved, RetrievalSettings]:
-        """The ranking of a split's queries by the step's model, `k` deep where the step says so."""
-        own = self.own(step)
-        search = own.search if k is None else own.search.model_copy(update={"k": k})
-        settings = RetrievalSettings(data=own.data, model=own.model, embed=own.embed, search=search, split=split)
-        return retrieve(self.run, settings, depth=depth), settings
 
 
 class ModelStep(Settings):
@@ -81,6 +46,19 @@ class ModelStep(Settings):
     model: str = source(BASE, "base (the pipeline's own model), or the step whose model is used")
     embedder: dict[str, Any] = identity({}, "settings of `model` that differ in this step, e.g. {layers: 3}; for model=base")
     data: dict[str, Any] = identity({}, "settings of `data` that differ in this step, e.g. {reasoning: join}")
+
+    def own(self, chain: Chain) -> PipelineChainSettings:
+        """The pipeline's settings as this step has them: its data, and the model it uses."""
+        given = changed(chain.settings, self)
+        model = given.model if self.model == BASE else trained_model(chain.made[self.model], chain.settings.model)
+        return given.model_copy(update={"model": model})
+
+    def retrieved(self, chain: Chain, split: Split, k: int | None, depth: int = 0) -> tuple[Retrieved, RetrievalSettings]:
+        """The ranking of a split's queries by the step's model, `k` deep where the step says so."""
+        own = self.own(chain)
+        search = own.search if k is None else own.search.model_copy(update={"k": k})
+        settings = RetrievalSettings(data=own.data, model=own.model, embed=own.embed, search=search, split=split)
+        return retrieve(chain.run, settings, depth=depth), settings
 
 
 class TrainEmbedderStep(ModelStep):
@@ -96,7 +74,7 @@ class TrainEmbedderStep(ModelStep):
     rows: RowSettings = section(RowSettings(), "which rows are trained and evaluated on")
 
     def make(self, chain: Chain) -> Artifact:
-        own = chain.own(self)
+        own = self.own(chain)
         data = prepare(chain.run, own.data)
         plain = prepare(chain.run, chain.settings.data)
         groups, pseudo = (None if name is None else chain.made[name] for name in (self.groups, self.pseudo))
@@ -116,7 +94,7 @@ class MineStep(ModelStep):
     mining: MiningSettings = section(MiningSettings(), "which negatives, and in what forms")
 
     def make(self, chain: Chain) -> Artifact:
-        found, _ = chain.retrieved(self, self.split, self.k, self.mining.depth)
+        found, _ = self.retrieved(chain, self.split, self.k, self.mining.depth)
         return mine_groups(chain.run, found, self.mining)
 
 
@@ -130,8 +108,8 @@ class PseudoLabelStep(ModelStep):
     labels: PseudoLabelSettings = section(PseudoLabelSettings(), "which of the model's answers count")
 
     def make(self, chain: Chain) -> Artifact:
-        require_unlabelled(prepare(chain.run, chain.own(self).data))
-        found, _ = chain.retrieved(self, UNLABELLED, DEPTH)
+        require_unlabelled(prepare(chain.run, self.own(chain).data))
+        found, _ = self.retrieved(chain, UNLABELLED, DEPTH)
         return label_unlabelled(chain.run, found, self.labels)
 
 
@@ -150,7 +128,7 @@ class EvaluateStep(ModelStep):
     rerank: RerankSettings = section(RerankSettings(), "how many candidates, and how several rerankers become one order")
 
     def make(self, chain: Chain) -> Artifact:
-        found, settings = chain.retrieved(self, self.split, self.k, self.rerank.depth if self.rerankers else 0)
+        found, settings = self.retrieved(chain, self.split, self.k, self.rerank.depth if self.rerankers else 0)
         if self.rerankers:
             found = rerank(chain.run, found, [chain.reranker(name) for name in self.rerankers], self.rerank)
         return evaluate(chain.run, found, settings, self.evaluate, chain.command)
@@ -189,9 +167,9 @@ class TrainRerankerStep(ModelStep):
         return self
 
     def make(self, chain: Chain) -> Artifact:
-        data, candidates = prepare(chain.run, chain.own(self).data), None
+        data, candidates = prepare(chain.run, self.own(chain).data), None
         if self.training.train.evaluation is not None:
-            found, _ = chain.retrieved(self, self.rows.eval_split, None, self.training.candidates)
+            found, _ = self.retrieved(chain, self.rows.eval_split, None, self.training.candidates)
             candidates = found.ranking
         inputs = RerankerInputs(data, chain.made[self.groups], candidates)
         base = chain.reranker(self.reranker)
@@ -225,7 +203,7 @@ class IndexStep(ModelStep, PublishSettings):
     reranker: str | None = source(None, "the step whose reranker services put results in order with; null: none")
 
     def make(self, chain: Chain) -> Artifact:
-        own = chain.own(self)
+        own = self.own(chain)
         publishing = PublishSettings(**{name: getattr(self, name) for name in PublishSettings.model_fields})
         reranker = None if self.reranker is None else chain.made[self.reranker].location.uri
         return index_corpus(chain.run, prepare(chain.run, own.data), own.model, own.embed, publishing, reranker).index
@@ -264,7 +242,9 @@ Step = Annotated[
     | ScoreStep
     | IndexStep
     | MergeStep
-    | MergeRerankerStep,
+    | MergeRerankerStep
+    | SftStep
+    | DpoStep,
     Field(discriminator="kind"),
 ]
 

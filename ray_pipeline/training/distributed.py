@@ -93,10 +93,10 @@ class Group:
 
 def wrap(model: nn.Module, group: Group, strategy: Strategy) -> nn.Module:
     """The model as its ranks train it together. Sharding (`fsdp`) changes the module itself; DDP stands around it."""
+    if group.world == 1:
+        return model  # there is nobody to share it with
     if strategy == "fsdp":
         return _shard(model, group)
-    if group.world == 1:
-        return model
     devices = [group.device] if group.device.type == "cuda" else None
     # buffers are constants here; a broadcast of them in every forward would be a collective that GradCache's passes make unequal
     return nn.parallel.DistributedDataParallel(model, device_ids=devices, broadcast_buffers=False, gradient_as_bucket_view=True)

@@ -44,6 +44,7 @@ from torch.distributed.tensor import DTensor
 from ray_pipeline.errors import SettingsError
 from ray_pipeline.models import batched_products
 from ray_pipeline.models.backbone import DROPOUTS
+from ray_pipeline.models.policy import packed_attention
 
 _MARGIN: Final = 0.6  # share of the free memory that a suggestion uses
 _STEP: Final = 64  # suggestions are multiples of so many tokens
@@ -71,7 +72,7 @@ class ModelShape:
         heads = int(config.num_attention_heads)
         size = int(getattr(config, "head_dim", None) or config.hidden_size // heads)
         in_attention = any(getattr(config, name, 0.0) for name in DROPOUTS["attention_dropout"])
-        products = config._attn_implementation == batched_products.NAME
+        products = config._attn_implementation in (batched_products.NAME, packed_attention.NAME)
         fused = (products or config._attn_implementation in ("sdpa", "flash_attention_2")) and not (
             in_attention and torch.device(device).type == "cpu"
         )
@@ -80,7 +81,7 @@ class ModelShape:
             hidden=int(config.hidden_size),
             query_width=heads * size,
             key_width=int(getattr(config, "num_key_value_heads", None) or heads) * size,
-            intermediate=int(config.intermediate_size),
+            intermediate=int(getattr(config, "intermediate_size", None) or getattr(config, "n_inner", None) or 4 * config.hidden_size),
             heads=heads,
             gated=any("gate" in name.rsplit(".", 1)[-1] for name, _ in backbone.named_modules()),
             dropout=float(getattr(config, "hidden_dropout_prob", 0.0) or 0.0) > 0,

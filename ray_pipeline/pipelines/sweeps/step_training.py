@@ -14,10 +14,11 @@ from typing import Any
 
 from ray_pipeline.artifacts import Artifact
 from ray_pipeline.errors import SettingsError
+from ray_pipeline.pipelines.chain import BASE, Chain
 from ray_pipeline.pipelines.plan import PipelineSettings, run_steps
 from ray_pipeline.pipelines.prepare import prepare
 from ray_pipeline.pipelines.stage import Run
-from ray_pipeline.pipelines.steps import BASE, Chain, TrainEmbedderStep, uses
+from ray_pipeline.pipelines.steps import TrainEmbedderStep, uses
 
 KIND = "train_embedder"
 
@@ -66,7 +67,8 @@ class StepTraining:
         """Settings of the job train_embedder. Before anything is made, names of steps stand for their artifacts."""
         step = self.step
         chain = Chain(run, self.pipeline, {} if made is None else made, "")
-        own = chain.own(step if made is not None or step.model == BASE else step.model_copy(update={"model": BASE}))
+        reading = step if made is not None or step.model == BASE else step.model_copy(update={"model": BASE})
+        own = reading.own(chain)
         return {
             "data": own.data.model_dump(mode="json"),
             "model": own.model.model_dump(mode="json"),
