@@ -121,6 +121,18 @@ PAIR_TOKENS: Final = pa.schema(
     ]
 )
 
+GENERATIONS: Final = pa.schema(
+    [
+        _required("chat_id", pa.string()),  # of the conversation whose last reply was asked for
+        _required("sample", pa.int32()),
+        _required("prompt_ids", pa.list_(pa.int32())),
+        _required("ids", pa.list_(pa.int32())),  # what was drawn, the token that ends it included where the engine gives it
+        _required("text", pa.string()),
+        pa.field("logprobs", pa.list_(pa.float32())),  # of each of `ids`
+        _required("finished", pa.bool_()),  # false: cut off at max_tokens
+    ]
+)
+
 REFERENCE: Final = pa.schema(
     [_required("pair_id", pa.string()), _required("chosen", pa.float64()), _required("rejected", pa.float64())]  # sums of log-likelihoods
 )

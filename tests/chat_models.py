@@ -39,7 +39,9 @@ def with_template(tokenizer: Any, name: str) -> Any:
     return found
 
 
-def save_tiny_decoder(folder: Path, template_name: str | None = "qwen3_instruct_2507", kind: str = "qwen3", positions: int = 512) -> Path:
+def save_tiny_decoder(
+    folder: Path, template_name: str | None = "qwen3_instruct_2507", kind: str = "qwen3", positions: int = 512, head_dim: int = 8
+) -> Path:
     """A decoder of 2 layers and 32 dimensions with weights large enough that positions and neighbours matter."""
     import torch
     from transformers import GPTBigCodeConfig, GPTBigCodeForCausalLM, Qwen3Config, Qwen3ForCausalLM
@@ -55,7 +57,14 @@ def save_tiny_decoder(folder: Path, template_name: str | None = "qwen3_instruct_
         shape = {"n_embd": 32, "n_layer": 2, "n_head": 4, "n_inner": 48, "n_positions": positions}
         GPTBigCodeForCausalLM(GPTBigCodeConfig(vocab_size=len(tokenizer), initializer_range=0.3, **shape, **quiet, **ends)).save_pretrained(folder)
         return folder
-    shape = {"hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 2, "num_attention_heads": 4, "num_key_value_heads": 2, "head_dim": 8}
+    shape = {
+        "hidden_size": 32,
+        "intermediate_size": 48,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 4,
+        "num_key_value_heads": 2,
+        "head_dim": head_dim,
+    }
     more = {"max_position_embeddings": positions, "tie_word_embeddings": True, "initializer_range": 0.3}
     Qwen3ForCausalLM(Qwen3Config(vocab_size=len(tokenizer), **shape, **more, **ends)).save_pretrained(folder)
     return folder

@@ -18,6 +18,7 @@ FLOORS = {
     "objectives": 3,
     "placement": 3,
     "retrieval": 4,
+    "rollout": 4,
     "serving": 5,
     "training": 4,
     "evaluation": 5,

@@ -2,7 +2,7 @@
 
     config.json, model.safetensors   the decoder, adapters merged in
     tokenizer.json, ...              the base's files; chat_template.jinja is the template it was trained in, where that is not the base's
-    ray_pipeline.json                the base and its fingerprint, the options of its template; facts of the training
+    ray_pipeline.json                the base and its fingerprint, the options of its template, a probe of its weights; facts of the training
     README.md                        the model card
 
 Trap: a decoder is trained without a cache of keys and values, which is written into its configuration; generation without one takes
@@ -22,6 +22,7 @@ from ray_pipeline.models.card_sections import ModelFacts, ending, front_matter, 
 from ray_pipeline.models.held_weights import Precision
 from ray_pipeline.models.merge import merge
 from ray_pipeline.models.policy.policy import Policy
+from ray_pipeline.models.policy.probe import measured_probe
 from ray_pipeline.models.policy.tokenizer import template_text
 from ray_pipeline.models.record import FORMAT, RECORD
 from ray_pipeline.models.saved_backbone import copy_tokenizer, write_backbone, write_json
@@ -35,13 +36,14 @@ def export_policy(policy: Policy, folder: Path, facts: ModelFacts | None = None,
     plain = merge(policy) if is_adapted(policy) else policy
     given, base = facts or ModelFacts(), base_record(policy)
     trained_with = {"template_options": policy.settings.template_options}
+    probe = measured_probe(plain).to_json()
     with written_whole(folder) as partial:
         write_backbone(plain.backbone, partial, precision)
         _let_it_cache(partial)
         copy_tokenizer(policy.files.folder, partial)
         if policy.settings.template is not None:
             (partial / "chat_template.jinja").write_text(template_text(policy.settings.template), encoding="utf-8")
-        record = {"format": FORMAT, "role": "policy", "trained_with": trained_with, "base": base, "training": dict(given.training)}
+        record = {"format": FORMAT, "role": "policy", "trained_with": trained_with, "base": base, "training": dict(given.training), "probe": probe}
         write_json(partial / RECORD, record)
         (partial / "README.md").write_text(_card(given, trained_with, base), encoding="utf-8")
 

@@ -31,10 +31,18 @@ class PlainRenderer:
         if roles != ["user", "assistant"] or conversation.tools is not None or any(message.tool_calls for message in conversation.messages):
             raise DataError(f"plain text is a prompt and its continuation, and this has {', '.join(roles)}; set render.form=chat")
         prompt, answer = (message.content or "" for message in conversation.messages)
-        head = self._ids(prompt) if prompt else [self._tokenizer.eos_token_id]  # something has to foretell the first token
+        head = self._head(prompt)
         body = [*self._ids(answer), self._tokenizer.eos_token_id]
         learned = np.arange(len(head) + len(body)) >= len(head)
         return Rendered(prompt + answer + self._tokenizer.eos_token, np.array([*head, *body], dtype=np.int64), learned)
+
+    def prompt(self, conversation: Conversation) -> list[int]:
+        if [message.role for message in conversation.messages] != ["user"]:
+            raise DataError("plain text is continued from one prompt, and this has more turns; set form=chat")
+        return self._head(conversation.messages[0].content or "")
+
+    def _head(self, prompt: str) -> list[int]:
+        return self._ids(prompt) if prompt else [self._tokenizer.eos_token_id]  # something has to foretell the first token
 
     def check(self, conversation: Conversation, rendered: Rendered, where: str) -> None:
         """There is no template to be compared with: what stands in the data is what the tokens say, or the tokenizer loses some of it."""

@@ -57,6 +57,9 @@ class Renderer(Protocol):
     def render(self, conversation: Conversation, after: int = 0) -> Rendered:
         """`after`: replies among so many messages at the beginning are not learned."""
 
+    def prompt(self, conversation: Conversation) -> list[int]:
+        """The tokens that a model is given to answer a conversation's last message."""
+
     def check(self, conversation: Conversation, rendered: Rendered, where: str) -> None:
         """Refuse a rendering that is not what the model will be given when it is used."""
 
@@ -83,6 +86,9 @@ class ChatRenderer:
             learned |= (starts >= begin) & (starts < reply.end)
             straddling += int(((starts < begin) & (ends > begin)).sum())
         return Rendered(text, np.array(encoded["input_ids"], dtype=np.int64), learned, straddling)
+
+    def prompt(self, conversation: Conversation) -> list[int]:
+        return list(self._tokenizer(self.template.prompt(conversation), add_special_tokens=False)["input_ids"])
 
     def check(self, conversation: Conversation, rendered: Rendered, where: str) -> None:
         """Refuse a rendering that is not the template's own, showing where the two part."""

@@ -1,0 +1,1 @@
+"""Text that policies write: vLLM engines, and what is asked of them."""
