@@ -14,7 +14,7 @@ class IndexSettings(Settings):
     """An approximate index over vectors."""
 
     kind: str = identity(
-        "IVF", "Flat, IVF, HNSW, IVF,SQ8, IVF,PQ, IVF,RaBitQ (their sizes follow the number of documents), or any faiss factory string"
+        "HNSW", "Flat, IVF, HNSW, IVF,SQ8, IVF,PQ, IVF,RaBitQ (their sizes follow the number of documents), or any faiss factory string"
     )
     parameters: str = identity(
         AUTO, "faiss search parameters such as nprobe=32 or efSearch=128, empty for none; auto: the least effort that reaches min_recall"

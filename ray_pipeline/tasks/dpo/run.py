@@ -15,7 +15,7 @@ from ray_pipeline.data.pair_rows import PairRows, pair_rows
 from ray_pipeline.data.preferences.mixture import Mixture
 from ray_pipeline.data.reference_rows import reference_sums
 from ray_pipeline.evaluation.live_preferences import LivePreferences
-from ray_pipeline.models.adapters import trainable_policy, training_weights
+from ray_pipeline.models.adapters import training_weights
 from ray_pipeline.models.policy.policy import Policy
 from ray_pipeline.models.policy.settings import PolicySettings
 from ray_pipeline.tasks.dpo.batches import PairMaker
@@ -23,7 +23,7 @@ from ray_pipeline.tasks.dpo.reference import Reference, WithoutAdapter
 from ray_pipeline.tasks.dpo.settings import DpoTraining
 from ray_pipeline.tasks.dpo.task import DpoTask
 from ray_pipeline.tasks.run import Company, Report, RunPlace, Say, Surroundings, train_and_export
-from ray_pipeline.tasks.sft.run import check_lengths
+from ray_pipeline.tasks.sft.run import begun, check_lengths
 from ray_pipeline.tasks.step_memory import policy_memory
 from ray_pipeline.tasks.trained_model import Facts
 from ray_pipeline.training.distributed import Group
@@ -43,7 +43,7 @@ class DpoRun:
         """What the leader publishes: files, rows, metrics; nothing on the others."""
         training, settings, company = self.training, self.training.train, Company(group, say, report)
         torch.manual_seed(settings.seed)
-        policy = self._policy(str(group.device))
+        policy = begun(self.model, training, str(group.device))
         artifact = load(self.inputs["pairs"], "pairs")
         pairs = pair_rows(artifact, "train")
         for side in (pairs.chosen, pairs.rejected):
@@ -62,20 +62,8 @@ class DpoRun:
         if group.leads:
             say(f"{described}, {source.total_steps():,} steps")
             say(policy_memory(policy, training, group, int(pairs.lengths.max())))
-        around = Surroundings(Facts(len(pairs), (described,)), self.place, company, lambda: self._policy("cpu"))
+        around = Surroundings(Facts(len(pairs), (described,)), self.place, company, lambda: begun(self.model, training, "cpu"))
         return train_and_export(policy, task, source, training, around)
-
-    def _policy(self, device: str) -> Policy:
-        training, settings = self.training, self.training.train
-        return trainable_policy(
-            self.model,
-            training.adaptation,
-            device,
-            settings.precision,
-            packing=training.micro.packing,
-            gradient_checkpointing=settings.gradient_checkpointing,
-            seed=settings.seed,
-        )
 
     def _references(self, policy: Policy, pairs: PairRows, group: Group) -> tuple[NDArray[np.float64] | None, Reference | None]:
         """Sums that are known of all pairs, or whom to ask; neither where the objective knows no reference."""

@@ -17,6 +17,7 @@ from ray_pipeline.evaluation.live_likelihood import LiveLikelihood
 from ray_pipeline.models.adapters import trainable_policy
 from ray_pipeline.models.policy.policy import Policy
 from ray_pipeline.models.policy.settings import PolicySettings
+from ray_pipeline.tasks.dpo.settings import DpoTraining
 from ray_pipeline.tasks.run import Company, Report, RunPlace, Say, Surroundings, train_and_export
 from ray_pipeline.tasks.sft.settings import SftTraining
 from ray_pipeline.tasks.sft.task import SftTask
@@ -41,7 +42,7 @@ class SftRun:
         """What the leader publishes: files, rows, metrics; nothing on the others."""
         training, settings, company = self.training, self.training.train, Company(group, say, report)
         torch.manual_seed(settings.seed)
-        policy = self._policy(str(group.device))
+        policy = begun(self.model, training, str(group.device))
         tokens = load(self.inputs["tokens"], "tokens")
         rows = token_rows(tokens, "train")
         check_lengths(policy, rows, tokens.location.uri)
@@ -59,20 +60,8 @@ class SftRun:
         if group.leads:
             say(f"{described}, {source.total_steps():,} steps")
             say(policy_memory(policy, training, group, int(rows.tokens.lengths.max())))
-        around = Surroundings(Facts(len(rows), (described,)), self.place, company, lambda: self._policy("cpu"))
+        around = Surroundings(Facts(len(rows), (described,)), self.place, company, lambda: begun(self.model, training, "cpu"))
         return train_and_export(policy, task, source, training, around)
-
-    def _policy(self, device: str) -> Policy:
-        training, settings = self.training, self.training.train
-        return trainable_policy(
-            self.model,
-            training.adaptation,
-            device,
-            settings.precision,
-            packing=training.micro.packing,
-            gradient_checkpointing=settings.gradient_checkpointing,
-            seed=settings.seed,
-        )
 
     def _evaluation(self, tokens: Any, group: Group) -> LiveLikelihood | None:
         training, evaluation = self.training, self.training.train.evaluation
@@ -87,6 +76,20 @@ class SftRun:
             precision=training.train.precision,
             even_passes=training.train.distributed.strategy == "fsdp",
         )
+
+
+def begun(model: PolicySettings, training: SftTraining | DpoTraining, device: str) -> Policy:
+    """The policy before its first step."""
+    settings = training.train
+    return trainable_policy(
+        model,
+        training.adaptation,
+        device,
+        settings.precision,
+        packing=training.micro.packing,
+        gradient_checkpointing=settings.gradient_checkpointing,
+        seed=settings.seed,
+    )
 
 
 def check_lengths(policy: Policy, rows: LearnedTokens, where: str) -> None:
