@@ -12,9 +12,9 @@ from __future__ import annotations
 import math
 from typing import Final, Literal
 
-import numpy as np
 import torch
 
+from ray_pipeline.evaluation.held_out import rows_of_rank
 from ray_pipeline.models.policy.policy import Policy
 from ray_pipeline.text.learned_tokens import LearnedTokens
 from ray_pipeline.training.distributed import Group
@@ -37,10 +37,7 @@ class LiveLikelihood:
         precision: Literal["fp32", "bf16"] = "fp32",
         even_passes: bool = False,
     ) -> None:
-        kept = np.arange(len(rows))
-        if share < 1:
-            kept = np.sort(np.random.default_rng(seed).permutation(len(rows))[: max(1, round(share * len(rows)))])
-        self.rows, self.token_budget = rows.take(kept[group.share(len(kept))]), token_budget
+        self.rows, self.token_budget = rows.take(rows_of_rank(len(rows), share, seed, group)), token_budget
         self.group, self.precision, self.even_passes = group, precision, even_passes
 
     def measure(self, policy: Policy) -> dict[str, float]:

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ray_pipeline.data.pair_rows import PairRows
+from ray_pipeline.evaluation.held_out import rows_of_rank
 from ray_pipeline.models.policy.policy import Measured, Policy
 from ray_pipeline.objectives.preference import PairLikelihoods, PreferenceSettings, preference_rows, rewards
 from ray_pipeline.text.learned_tokens import LearnedTokens
@@ -57,10 +58,7 @@ class LivePreferences:
         precision: Literal["fp32", "bf16"] = "fp32",
         even_passes: bool = False,
     ) -> None:
-        kept = np.arange(len(pairs))
-        if share < 1:
-            kept = np.sort(np.random.default_rng(seed).permutation(len(pairs))[: max(1, round(share * len(pairs)))])
-        mine = kept[group.share(len(kept))]
+        mine = rows_of_rank(len(pairs), share, seed, group)
         self.chosen, self.rejected = pairs.chosen.take(mine), pairs.rejected.take(mine)
         self.reference = None if reference is None else reference[mine]
         self.objective, self.token_budget, self.group, self.precision, self.even_passes = objective, token_budget, group, precision, even_passes

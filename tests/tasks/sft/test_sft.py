@@ -20,7 +20,7 @@ from safetensors.torch import load_file, save_file
 from torch.nn import functional
 
 from ray_pipeline.config import parse
-from ray_pipeline.errors import SettingsError
+from ray_pipeline.errors import DataError, SettingsError
 from ray_pipeline.evaluation.live_likelihood import LiveLikelihood
 from ray_pipeline.models.adapters import trainable_policy
 from ray_pipeline.models.policy.settings import PolicySettings
@@ -217,6 +217,15 @@ def test_a_conversation_longer_than_the_model_is_refused(model: Path) -> None:
     tokens = end_to_end([[1] * 513])
     with pytest.raises(SettingsError, match="here: the longest conversation has 513 tokens, and the model 512 positions"):
         check_lengths(policy, LearnedTokens(tokens, np.ones(513, bool)), "here")
+
+
+def test_every_rank_has_something_to_measure() -> None:
+    with pytest.raises(DataError, match="2 held out rows for 4 workers; hold out more"):
+        LiveLikelihood(conversations(2), 40, Group(0, 4))
+    with pytest.raises(DataError, match="2 held out rows for 4 workers"):
+        LiveLikelihood(conversations(20), 40, Group(0, 4), share=0.1)
+    parts = [LiveLikelihood(conversations(20), 40, Group(rank, 4), share=0.5, seed=1).rows for rank in range(4)]
+    assert sorted(len(part) for part in parts) == [2, 2, 3, 3]
 
 
 def test_it_learns_by_heart(model: Path, tmp_path: Path) -> None:
