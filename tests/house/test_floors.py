@@ -19,6 +19,7 @@ FLOORS = {
     "placement": 3,
     "retrieval": 4,
     "rollout": 4,
+    "synthesis": 4,
     "serving": 5,
     "training": 4,
     "evaluation": 5,

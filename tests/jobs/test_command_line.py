@@ -36,6 +36,7 @@ from jobs.search import SearchJob, search
 from jobs.serve import ServeJob
 from jobs.sft import SftJob
 from jobs.sweep_trainings import SweepTrainEmbedder
+from jobs.synthesise import SynthesiseJob
 from jobs.train_embedder import TrainEmbedderJob
 from jobs.train_reranker import TrainRerankerJob
 from ray_pipeline.artifacts import Workspace, load
@@ -48,7 +49,7 @@ RETRIEVING = {"embed": EmbedJob, "search": SearchJob, "mine": MineJob, "evaluate
 COMPUTING = {**RETRIEVING, "pseudo_label": PseudoLabelJob, "train_embedder": TrainEmbedderJob}
 RERANKING = {"score": ScoreJob, "rerank": RerankJob, "train_reranker": TrainRerankerJob}
 SERVED = {"fold": FoldJob, "index": IndexJob, "publish": PublishJob, "serve": ServeJob}
-POLICIES = {"describe": DescribeJob, "dpo": DpoJob, "generate": GenerateJob, "sft": SftJob}
+POLICIES = {"describe": DescribeJob, "dpo": DpoJob, "generate": GenerateJob, "sft": SftJob, "synthesise": SynthesiseJob}
 ALL = {**COMPUTING, **RERANKING, **SERVED, **POLICIES, "merge": MergeJob, "sweep": SweepTrainEmbedder}
 WORDS = ("search.method=bm25", "data.rows=300", "search.k=100")  # a job that needs no model and no Ray
 
