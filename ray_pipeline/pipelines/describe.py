@@ -8,6 +8,7 @@ Nothing is refused here: what a training would refuse is listed.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -44,8 +45,8 @@ class DescribeSettings(Settings):
 
 
 def describe(run: Run, data: ChatFiles | GeneratedToolChats, model: PolicySettings, settings: DescribeSettings) -> Artifact:
-    """The description; malformed conversations are counted, whatever `data.malformed` says."""
-    chats = prepare_chats(run, data.model_copy(update={"malformed": "drop"}) if isinstance(data, ChatFiles) else data)
+    """The description; malformed and overlapping conversations are counted, whatever `data` says of them."""
+    chats = prepare_chats(run, data.model_copy(update={"malformed": "drop", "overlap": "drop"}) if isinstance(data, ChatFiles) else data)
     inputs = {"chats": chats.as_input(), **policy_inputs(model)}
     stage = Stage("description", ALGORITHM, {"describe": settings}, inputs, {"options": model.template_options})
 
@@ -96,6 +97,16 @@ def _counted(conversation: Conversation) -> dict[str, int]:
     }
 
 
+def _called(chats: Artifact) -> dict[str, int]:
+    """How often each tool is called, the most called first."""
+    found: Counter[str] = Counter()
+    for split in SPLITS:
+        if chats.files(f"{split}/"):
+            for messages in Rows.of(chats, f"{split}/").table(["messages"]).column("messages").to_pylist():
+                found.update(call["name"] for message in messages for call in message["tool_calls"] or ())
+    return dict(found.most_common())
+
+
 def _lengths(table: pa.Table) -> dict[str, np.ndarray[Any, np.dtype[np.int64]]]:
     """Tokens of each split's conversations, of those that could be rendered."""
     rows = table.select(["split", "tokens"]).to_pylist()
@@ -106,7 +117,7 @@ def _lengths(table: pa.Table) -> dict[str, np.ndarray[Any, np.dtype[np.int64]]]:
 
 def _facts(chats: Artifact, table: pa.Table, not_rendered: list[str], settings: DescribeSettings) -> dict[str, Any]:
     made, lengths = chats.metrics, _lengths(table)
-    counts = {name: made[name] for name in ("read", "malformed", "repeated", "of_other_turns", "train", "eval")}
+    counts = {name: made.get(name, 0) for name in ("read", "malformed", "repeated", "of_other_turns", "overlap", "train", "eval")}
     for name in ("turns", "messages", "replies", "calls", "replies_with_reasoning", "offers_tools", "learned", "straddling"):
         counts[name] = sum(value or 0 for value in table.column(name).to_pylist())
     counts["nothing_learned"] = sum(value == 0 for value in table.column("learned").to_pylist())
@@ -116,6 +127,7 @@ def _facts(chats: Artifact, table: pa.Table, not_rendered: list[str], settings: 
         "counts": counts,
         "lengths": {split: length_figures(found) for split, found in held.items()},
         "cut": {split: cut_at(found, settings.limits) for split, found in held.items()},
+        "called": _called(chats),
         "malformed": made["said"],
         "not_rendered": not_rendered[:_LISTED],
     }

@@ -49,6 +49,7 @@ class ChatFiles(ChatChoice):
     path: str = source(..., "file or folder; any URI that pyarrow.fs opens")
     eval_path: str | None = source(None, "what is held out, where it is a file of its own; eval_share is 0 then")
     malformed: Literal["fail", "drop"] = identity("fail", "what becomes of rows that are no conversation; dropped ones are counted")
+    overlap: Literal["fail", "drop"] = identity("fail", "what becomes of conversations of path that stand in eval_path too; dropped ones are counted")
 
     @model_validator(mode="after")
     def _one_eval(self) -> ChatFiles:
@@ -101,11 +102,12 @@ def _sides(data: ChatFiles | GeneratedToolChats) -> tuple[dict[str, pa.Table], d
         chats, held_out = divided(chats, data.eval_share, data.split_seed)
     elif isinstance(data, ChatFiles) and data.eval_path is not None:
         held_out, _ = _chosen(read_chats(data.eval_path, data.format, data.malformed).chats, data)
+        both = shared(chats, held_out)
+        if both.any() and data.overlap == "fail":
+            raise DataError(f"{data.path}: {int(both.sum()):,} conversations stand in {data.eval_path} too; take them out, or set chats.overlap=drop")
+        chats, counts["overlap"] = chats.filter(pa.array(~both)), int(both.sum())
     if data.sample is not None:
         chats = sampled(chats, data.sample, data.sample_seed)
-    overlap = shared(chats, held_out)
-    if overlap:
-        raise DataError(f"{overlap:,} of the {len(held_out):,} held out conversations are trained on too; take them out of one of the files")
     told = {"read": len(read.chats), "malformed": len(read.malformed), "said": list(read.malformed[:20]), **counts}
     return {"train": chats, "eval": held_out}, told
 

@@ -13,6 +13,7 @@ from ray_pipeline.reports.markdown import fenced, table
 PERCENTILES: Final = (1, 5, 25, 50, 75, 95, 99)
 _BARS: Final = 12
 _WIDEST: Final = 40
+_TOOLS: Final = 20  # shown
 
 
 def length_figures(lengths: NDArray[np.int64]) -> dict[str, float]:
@@ -50,6 +51,9 @@ def chats_page(facts: Mapping[str, Any], lengths: Mapping[str, NDArray[np.int64]
         sections.append(fenced(histogram(found)))
         rows = [[f"{int(limit):,}", f"{one['cut']:.1%}", f"{one['lost']:.1%}"] for limit, one in facts["cut"][split].items()]
         sections.append(table(["limit", "conversations cut", "tokens lost"], rows))
+    if facts["called"]:
+        often = list(facts["called"].items())[:_TOOLS]
+        sections += [f"## Tools: {len(facts['called']):,} are called", table(["tool", "calls"], [[name, f"{count:,}"] for name, count in often])]
     for title, lines in (("Malformed", facts["malformed"]), ("Not rendered", facts["not_rendered"])):
         if lines:
             sections += [f"## {title}", "\n".join(f"- {line}" for line in lines)]

@@ -154,6 +154,27 @@ def test_a_data_set_is_described(tmp_path: Path, model: Path, capsys: pytest.Cap
     assert found.metrics["cut"]["train"]["30"]["cut"] == pytest.approx(sum(length > 30 for length in lengths) / len(lengths))
 
 
+def test_what_is_trained_on_is_not_evaluated(tmp_path: Path, model: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    train, held_out = chats_file(tmp_path / "train.jsonl", asked(20)), chats_file(tmp_path / "test.jsonl", asked(30)[17:])
+    data = ["chats=files", f"chats.path={train}", f"chats.eval_path={held_out}", "chats.eval_share=0.0"]
+    assert sft(tmp_path / "w", model, *data) == 1
+    assert f"3 conversations stand in {held_out} too; take them out, or set chats.overlap=drop" in capsys.readouterr().err
+    assert sft(tmp_path / "w", model, *data, "chats.overlap=drop") == 0
+    (chats,) = made(tmp_path / "w", "chats")
+    assert (chats.metrics["overlap"], chats.metrics["train"], chats.metrics["eval"]) == (3, 17, 13)
+    words = [f"workspace={tmp_path / 'w'}", f"policy.name={model}", *data, *HERE]
+    assert run_job("describe", DescribeJob, run_describe, words) == 0
+    assert made(tmp_path / "w", "description")[0].metrics["counts"]["overlap"] == 3
+
+
+def test_calls_are_counted_by_tool(tmp_path: Path, model: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = [f"workspace={tmp_path / 'w'}", f"policy.name={model}", *TOOLS, *HERE]
+    assert run_job("describe", DescribeJob, run_describe, words) == 0
+    (found,) = made(tmp_path / "w", "description")
+    assert sum(found.metrics["called"].values()) == found.metrics["counts"]["calls"] > 0
+    assert f"## Tools: {len(found.metrics['called'])} are called" in capsys.readouterr().out
+
+
 def pairs_file(path: Path, count: int, **more: Any) -> Path:
     rows = [{"prompt": f"what is {number}?", "chosen": f"it is {number}.", "rejected": "no.", **more} for number in range(count)]
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))

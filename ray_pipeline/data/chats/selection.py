@@ -58,7 +58,7 @@ def divided(chats: pa.Table, eval_share: float, seed: int) -> tuple[pa.Table, pa
     return chats.filter(pa.array(~held_out)), chats.filter(pa.array(held_out))
 
 
-def shared(one: pa.Table, other: pa.Table) -> int:
-    """How many of the second say what one of the first says: evaluated conversations that were trained on."""
-    seen = set(digests(one))
-    return sum(digest in seen for digest in digests(other))
+def shared(one: pa.Table, other: pa.Table) -> NDArray[np.bool_]:
+    """[rows of the first] which say what one of the second says: conversations that would be trained on and evaluated."""
+    seen = set(digests(other))
+    return np.array([digest in seen for digest in digests(one)], dtype=bool)
