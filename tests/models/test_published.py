@@ -65,7 +65,7 @@ def test_as_an_input_it_is_an_artifact_that_lineage_finds(root: str, tiny_model:
 
 def test_other_stages_are_refused(root: str, tiny_model: Path) -> None:
     artifact = publish(root, tiny_model, stage="vectors")
-    with pytest.raises(ArtifactError, match="this is a 'vectors' artifact, a 'model' or 'reranker' artifact is needed"):
+    with pytest.raises(ArtifactError, match="this is a 'vectors' artifact, a 'model' or 'reranker' or 'policy' artifact is needed"):
         locate(artifact.location.uri)
 
 

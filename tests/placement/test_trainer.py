@@ -155,7 +155,9 @@ def test_a_stop_ends_the_workers_within_seconds(request_: signal.Signals, ray_se
     def terminate(number: int, frame: object) -> None:
         raise Stopping
 
-    before = {number: signal.signal(number, handler) for number, handler in ((signal.SIGALRM, stop), (signal.SIGTERM, terminate))}
+    # Ctrl-C's too: a shell starts what runs in its background with that ignored
+    handlers = {signal.SIGALRM: stop, signal.SIGTERM: terminate, signal.SIGINT: signal.default_int_handler}
+    before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
     try:
         signal.setitimer(signal.ITIMER_REAL, 0.2)
         with pytest.raises(KeyboardInterrupt if request_ == signal.SIGINT else Stopping):
