@@ -86,7 +86,6 @@ class Embedder(nn.Module):
     def tokenize(self, texts: Sequence[str], side: Side) -> Tokens:
         return self.text_input.tokens(texts, side)
 
-    @torch.inference_mode()
     def encode(self, tokens: Tokens, token_budget: int, max_rows: int) -> NDArray[np.float32]:
         """Vectors of tokenised texts, in their order, without dropout. The batch plan moves their last bits: padding changes
         the kernels' shapes."""

@@ -101,7 +101,6 @@ class Reranker(nn.Module):
         logits: Tensor = self.backbone(input_ids=input_ids, attention_mask=mask, **kinds).logits
         return _upcast(logits[:, 0])
 
-    @torch.inference_mode()
     def score(self, pairs: PairTokens, token_budget: int, max_rows: int) -> NDArray[np.float32]:
         """Scores of tokenised pairs, in their order, without dropout."""
         scores = np.empty(len(pairs), dtype=np.float32)

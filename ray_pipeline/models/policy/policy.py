@@ -139,7 +139,6 @@ class Policy(nn.Module):
         """How many times `measure` goes through the model."""
         return len(plan_rows(given.tokens.lengths, token_budget, packing=self.packing))
 
-    @torch.inference_mode()
     def measure(self, given: LearnedTokens, token_budget: int, passes: int | None = None) -> Measured:
         """Every row's figures, without dropout and noise. `passes`: so many at least, where ranks have to make equally many."""
         sums, hits = np.zeros(len(given)), np.zeros(len(given), dtype=np.int64)

@@ -105,9 +105,10 @@ def rank_main(rank: int, folder: Path, model: Path) -> None:
     for strategy in ("ddp", "fsdp"):
         for case in CASES:
             loop = loop_of(model, training_of(case, WORLD, strategy), folder / f"{strategy}, {case}", group)
-            rows, weights = found_by(loop)
             task = loop.task
             assert isinstance(task, SftTask)
+            LiveLikelihood(conversations(7, 4), 40, group, even_passes=strategy == "fsdp").measure(task.model)  # as at the start of a training
+            rows, weights = found_by(loop)
             figures = LiveLikelihood(conversations(7, 4), 40, group, even_passes=strategy == "fsdp").measure(task.model)
             save_file(weights, folder / f"{strategy}, {case}, {rank}.safetensors")
             (folder / f"{strategy}, {case}, {rank}.json").write_text(json.dumps({"rows": rows, "figures": figures}))
