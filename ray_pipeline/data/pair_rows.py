@@ -46,12 +46,13 @@ def pair_table(names: list[tuple[str, str, float]], sides: list[tuple[Rendered, 
     return pa.Table.from_arrays(columns, schema=PAIR_TOKENS)
 
 
-def pair_rows(artifact: Artifact, split: str) -> PairRows:
-    """The pairs of a split; an error where it has none."""
+def pair_rows(artifact: Artifact, split: str, start: int = 0, stop: int | None = None) -> PairRows:
+    """The pairs of a split, or a stretch of them; an error where it has none."""
     part = f"{split}/"
     if not artifact.files(part):
         raise DataError(f"{artifact.location.uri}: no pairs in split {split!r}; set preferences.eval_share, or train.evaluation=null")
-    table = Rows.of(artifact, part).table(PAIR_TOKENS.names)
+    rows = Rows.of(artifact, part)
+    table = rows.slice(start, len(rows) if stop is None else stop, PAIR_TOKENS.names)
 
     def side(name: str) -> LearnedTokens:
         return learned_tokens(table.select([f"{name}_ids", f"{name}_learned"]).rename_columns(["ids", "learned"]))

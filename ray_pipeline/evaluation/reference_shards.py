@@ -33,10 +33,9 @@ class ReadPairs:
     pairs: str  # URI of the artifact
 
     def __call__(self, shard: dict[str, Any]) -> dict[str, Any]:
-        rows = pair_rows(load(self.pairs, "pairs"), shard["split"])
-        chosen = np.arange(shard["start"], shard["stop"])
-        both = LearnedTokens.joined([rows.chosen.take(chosen), rows.rejected.take(chosen)])
-        keys = json.dumps(rows.ids[shard["start"] : shard["stop"]])
+        rows = pair_rows(load(self.pairs, "pairs"), shard["split"], shard["start"], shard["stop"])
+        both = LearnedTokens.joined([rows.chosen, rows.rejected])
+        keys = json.dumps(rows.ids)
         return {"ids": both.tokens.ids, "offsets": both.tokens.offsets, "learned": both.learned, "keys": keys}
 
 

@@ -13,7 +13,7 @@ from ray_pipeline.data.rows import Rows
 from ray_pipeline.evaluation.reference_shards import MakeReferenceShard, ReadPairs
 from ray_pipeline.models.policy.settings import PolicySettings
 from ray_pipeline.pipelines.render import SPLITS, policy_inputs
-from ray_pipeline.pipelines.stage import Outcome, Run, Stage, collect_shards, placed_workers, summed
+from ray_pipeline.pipelines.stage import Outcome, Run, Stage, all_records, placed_workers, summed
 from ray_pipeline.placement.shards import run_shards
 from ray_pipeline.retrieval.embed import shards_of
 from ray_pipeline.tasks.dpo.settings import DpoTraining
@@ -32,8 +32,8 @@ def reference_of(run: Run, pairs: Artifact, model: PolicySettings, training: Dpo
     def build(attempt: Attempt, finished: Mapping[int, Mapping[str, Any]]) -> Outcome:
         todo = [shard for shard in shards if shard["shard"] not in finished]
         make = MakeReferenceShard(model, training.adaptation, precision, micro.token_budget, micro.packing, attempt.location.uri, attempt.prefix)
-        records = collect_shards(attempt, "", finished, len(shards), run_shards(todo, ReadPairs(pairs.location.uri), make, run.cluster))
-        attempt.written.clear()
+        measured = run_shards(todo, ReadPairs(pairs.location.uri), make, run.cluster)
+        records = all_records(attempt, "pairs", finished, len(shards), measured)
         for shard, record in zip(shards, records, strict=True):
             attempt.adopt(f"{shard['split']}/{shard['shard']:06d}.parquet", File(**record["file"]))
         return Outcome(sum(shard["stop"] - shard["start"] for shard in shards), summed(records), placed_workers(records))

@@ -121,9 +121,19 @@ def collect_shards(
     total: int,
     records: Iterable[Mapping[str, Any]],
 ) -> list[dict[str, Any]]:
-    """List finished and newly written shards as files of the artifact; returns all records in shard order, and refuses to
-    go on without one: a manifest must never describe part of a table."""
-    progress = Progress(f"{attempt.location.parent.name} {part.rstrip('/')}", total, "shards", already=len(finished))
+    """List finished and newly written shards as files of the artifact; returns all records in shard order."""
+    ordered = all_records(attempt, part.rstrip("/"), finished, total, records)
+    for record in ordered:
+        attempt.adopt(f"{part}{record['shard']:06d}.parquet", File(**record["file"]))
+    return ordered
+
+
+def all_records(
+    attempt: Attempt, what: str, finished: Mapping[int, Mapping[str, Any]], total: int, records: Iterable[Mapping[str, Any]]
+) -> list[dict[str, Any]]:
+    """The records of finished and newly written shards in shard order; refuses to go on without one: a manifest must never describe part of a
+    table."""
+    progress = Progress(f"{attempt.location.parent.name} {what}", total, "shards", already=len(finished))
     known = {number: dict(record) for number, record in finished.items()}
     for record in _counted(records, progress):
         known[int(record["shard"])] = dict(record)
@@ -133,10 +143,7 @@ def collect_shards(
             f"{attempt.location.uri}: {len(known)} of {total} shards have a record, {missing[:5]} have none; "
             "run the job again, and delete the folder if it says so once more"
         )
-    ordered = [known[number] for number in range(total)]
-    for record in ordered:
-        attempt.adopt(f"{part}{record['shard']:06d}.parquet", File(**record["file"]))
-    return ordered
+    return [known[number] for number in range(total)]
 
 
 def _counted(records: Iterable[Mapping[str, Any]], progress: Progress) -> Iterator[Mapping[str, Any]]:
