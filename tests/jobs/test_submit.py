@@ -27,7 +27,7 @@ from ray_pipeline.retrieval.embed import EmbedSettings
 ROOT = Path(__file__).parents[2]
 RAY = [sys.executable, "-m", "ray.scripts.scripts"]
 PATIENCE = 240.0
-LARGEST_UPLOAD = 2 << 20
+LARGEST_UPLOAD = 8 << 20  # the source itself is two megabytes; data, models or an environment would be more than this
 
 
 @dataclass(frozen=True)
