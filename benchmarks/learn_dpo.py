@@ -22,8 +22,9 @@ from typing import Any, Final
 
 import numpy as np
 
-from benchmarks.learn_sft import DATA, exact_share, new_decoder, trained
+from benchmarks.learn_sft import DATA, exact_share, trained
 from benchmarks.report import finish, print_table
+from benchmarks.tool_caller import new_tool_caller
 from jobs.command_line import start_logging
 from ray_pipeline.artifacts import Artifact, Workspace
 from ray_pipeline.config import parse
@@ -82,8 +83,8 @@ def optimised(run: Run, preferences: Artifact, model: Path, seed: int, steps: in
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rows", type=int, default=12_000)
-    parser.add_argument("--sft-steps", type=int, default=700)
+    parser.add_argument("--rows", type=int, default=24_000)
+    parser.add_argument("--sft-steps", type=int, default=2400)
     parser.add_argument("--steps", type=int, default=80)
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--asked", type=int, default=300, help="held out requests at most")
@@ -94,7 +95,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         run = Run(Workspace.at(options.workspace or f"{folder}/w"), ClusterSettings(in_process="always"))
         chats = prepare_chats(run, parse(GeneratedToolChats, {"kind": "tool_calls", "rows": options.rows, **DATA}))
-        base = new_decoder(Path(folder) / "base", chats)
+        base = new_tool_caller(Path(folder) / "base", chats)
         pairs = Path(folder) / "pairs.jsonl"
         count = write_pairs(chats, pairs)
         given = {"sets": {"beginnings": {"path": str(pairs)}}, "eval_share": 0.2}

@@ -1,4 +1,4 @@
-"""Does fine-tuning teach anything? A decoder of two million random weights learns to call tools from generated conversations.
+"""Does fine-tuning teach anything? A decoder of 600,000 random weights learns to call tools from generated conversations.
 
 It begins knowing nothing, reads conversations of two domains, and is asked, on requests it never saw, for the calls: right only if every call has the
 right name and exactly the right arguments. Three seeds. The control trains on conversations whose replies were exchanged among requests for the
@@ -16,8 +16,7 @@ import json
 import tempfile
 import time
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from importlib.resources import files
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -26,6 +25,7 @@ import pyarrow as pa
 import torch
 
 from benchmarks.report import finish, print_table
+from benchmarks.tool_caller import new_tool_caller
 from jobs.command_line import start_logging
 from ray_pipeline.artifacts import Artifact, Workspace
 from ray_pipeline.config import parse
@@ -45,39 +45,8 @@ from ray_pipeline.tasks.sft.settings import SftTraining
 from ray_pipeline.text.chat.conversation import Conversation
 from ray_pipeline.text.chat.rendering import MaskSettings
 
-TEMPLATE: Final = "qwen3_instruct_2507"
-VOCABULARY: Final = 2048
+OPTIMIZER: Final = {"lr": 6e-3, "betas": (0.9, 0.98), "weight_decay": 0.01}
 DATA: Final = {"domains": 2, "most_tools": 2, "parallel_share": 0.2, "multi_turn_share": 0.0, "no_call_share": 0.1, "eval_share": 0.05}
-
-
-def new_decoder(folder: Path, chats: Artifact) -> Path:
-    """A Qwen3 of 4 layers and 192 dimensions, and a tokenizer that was made on the conversations."""
-    from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, trainers
-    from transformers import PreTrainedTokenizerFast, Qwen3Config, Qwen3ForCausalLM
-
-    rows = Rows.of(chats, "train/").table(["messages", "tools"]).to_pylist()
-    texts = [text for row in rows for text in (row["tools"] or "", *(_said(message) for message in row["messages"]))]
-    tokenizer = Tokenizer(models.BPE())
-    digits, letters = pre_tokenizers.Digits(individual_digits=True), pre_tokenizers.ByteLevel(add_prefix_space=False)
-    tokenizer.pre_tokenizer = pre_tokenizers.Sequence([digits, letters])
-    tokenizer.decoder = decoders.ByteLevel()
-    trainer = trainers.BpeTrainer(vocab_size=VOCABULARY, initial_alphabet=pre_tokenizers.ByteLevel.alphabet(), show_progress=False)
-    tokenizer.train_from_iterator(texts, trainer)
-    tokenizer.add_special_tokens([AddedToken(mark, normalized=False, special=True) for mark in ("<|im_start|>", "<|im_end|>", "<|endoftext|>")])
-    fast = PreTrainedTokenizerFast(tokenizer_object=tokenizer, eos_token="<|im_end|>", pad_token="<|endoftext|>")
-    fast.chat_template = (files("trl") / "chat_templates" / f"{TEMPLATE}.jinja").read_text(encoding="utf-8")
-    fast.save_pretrained(folder)
-    torch.manual_seed(0)
-    shape = {"hidden_size": 192, "intermediate_size": 512, "num_hidden_layers": 4, "num_attention_heads": 6, "num_key_value_heads": 6, "head_dim": 32}
-    ends = {"eos_token_id": fast.eos_token_id, "pad_token_id": fast.pad_token_id, "bos_token_id": None}
-    config = Qwen3Config(vocab_size=len(fast), max_position_embeddings=1024, tie_word_embeddings=True, **shape, **ends)
-    Qwen3ForCausalLM(config).save_pretrained(folder)
-    return folder
-
-
-def _said(message: Mapping[str, Any]) -> str:
-    calls = (json.dumps({"name": call["name"], "arguments": json.loads(call["arguments"])}) for call in message["tool_calls"] or ())
-    return "\n".join([message["content"] or "", *calls])
 
 
 def exchanged(chats: Artifact, folder: Path) -> str:
@@ -129,16 +98,8 @@ def first_request(conversation: Conversation) -> tuple[Conversation, list[Call]]
 
 
 def trained(run: Run, chats: Artifact, base: Path, seed: int, steps: int) -> Path:
-    train: dict[str, Any] = {
-        "max_steps": steps,
-        "epochs": None,
-        "batch_size": 32,
-        "seed": seed,
-        "evaluation": None,
-        "checkpoints": {"keep_best": False},
-        "guard": None,
-    }
-    train |= {"optimizer": {"lr": 2e-3, "weight_decay": 0.01}, "schedule": {"kind": "cosine", "warmup_share": 0.05}}
+    train: dict[str, Any] = {"max_steps": steps, "epochs": None, "batch_size": 16, "seed": seed, "evaluation": None, "guard": None}
+    train |= {"checkpoints": {"keep_best": False}, "optimizer": OPTIMIZER, "schedule": {"kind": "cosine", "warmup_share": 0.03}}
     training = parse(SftTraining, {"train": train, "micro": {"token_budget": 8192}})
     render = parse(RenderSettings, {"max_length": 1024, "too_long": "drop"})
     made = fine_tune(run, chats, PolicySettings(name=str(base)), render, training)
@@ -147,8 +108,8 @@ def trained(run: Run, chats: Artifact, base: Path, seed: int, steps: int) -> Pat
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rows", type=int, default=12_000)
-    parser.add_argument("--steps", type=int, default=700)
+    parser.add_argument("--rows", type=int, default=24_000)
+    parser.add_argument("--steps", type=int, default=2400)
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--asked", type=int, default=300, help="held out requests at most")
     parser.add_argument("--workspace", help="where artifacts lie; default: a temporary folder")
@@ -158,7 +119,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         run = Run(Workspace.at(options.workspace or f"{folder}/w"), ClusterSettings(in_process="always"))
         chats = prepare_chats(run, parse(GeneratedToolChats, {"kind": "tool_calls", "rows": options.rows, **DATA}))
-        base = new_decoder(Path(folder) / "base", chats)
+        base = new_tool_caller(Path(folder) / "base", chats)
         shares = [exact_share(trained(run, chats, base, seed, options.steps), chats, options.asked) for seed in range(options.seeds)]
         shuffled = prepare_chats(run, ChatFiles(path=exchanged(chats, Path(folder)), eval_share=0.0))
         control, _ = exact_share(trained(run, shuffled, base, 0, options.steps), chats, options.asked)

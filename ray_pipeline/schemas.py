@@ -105,6 +105,7 @@ PREFERENCES: Final = pa.schema(
         _required("rejected", pa.list_(_MESSAGE)),
         pa.field("tools", pa.string()),  # JSON
         _required("weight", pa.float32()),
+        pa.field("source", pa.string()),  # the line as it stood, where writing the pair anew gives another
     ]
 )
 

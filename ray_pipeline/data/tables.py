@@ -21,7 +21,7 @@ import pyarrow.parquet as pq
 from ray_pipeline.data.dataset import RetrievalDataset
 from ray_pipeline.data.files import file_names, is_file, is_folder, join, locate, reading, writing
 from ray_pipeline.data.groups import SOURCE_ROWS, dataset_of_groups, scored_texts
-from ray_pipeline.data.lines import json_rows, write_json_lines
+from ray_pipeline.data.lines import json_rows, json_rows_with_text, write_json_lines
 from ray_pipeline.data.located import BATCH_ROWS, TableBuilder
 from ray_pipeline.data.row import Row
 from ray_pipeline.errors import DataError
@@ -92,6 +92,14 @@ def table_rows(path: str, split: str | None = None) -> Iterator[Row]:
             yield from _file_rows(join(path, name))
     else:
         yield from _file_rows(path)
+
+
+def rows_with_text(path: str) -> Iterator[tuple[Row, str | None]]:
+    """The same, with the lines they stand in, where a file of lines is given."""
+    if path.endswith(JSON_LINES):
+        yield from json_rows_with_text(path)
+    else:
+        yield from ((row, None) for row in table_rows(path))
 
 
 def write_rows(batches: Iterable[pa.RecordBatch], schema: pa.Schema, path: str) -> None:

@@ -3,7 +3,7 @@
     adapter_config.json         peft's: rank, targets, name of the base
     adapter_model.safetensors   the low-rank factors, and the token embeddings where these are trained
     head.safetensors            an embedder's projection layers (a classifier's head is among the adapter's own tensors)
-    ray_pipeline.json           the base's fingerprint, the model's settings, how the base was held
+    ray_pipeline.json           the base's fingerprint, the model's settings, how the base was held; of a policy a probe of its weights
 
 An adapter on another base gives vectors without an error and without a meaning, so the base is checked by its fingerprint;
 an adapter from elsewhere, which records none, by the names and shapes of its tensors.
@@ -31,10 +31,12 @@ from ray_pipeline.models.embedder import Embedder
 from ray_pipeline.models.embedder_settings import EmbedderSettings
 from ray_pipeline.models.held_weights import Precision, Weights
 from ray_pipeline.models.policy.policy import Policy
+from ray_pipeline.models.policy.probe import measured_probe
 from ray_pipeline.models.policy.settings import PolicySettings
 from ray_pipeline.models.record import FORMAT, RECORD, Role, read_record
 from ray_pipeline.models.reranker import Reranker
 from ray_pipeline.models.reranker_settings import RerankerSettings
+from ray_pipeline.models.source import ModelFiles
 from ray_pipeline.models.trained_weights import misfits
 from ray_pipeline.models.whole_folder import written_whole
 
@@ -73,6 +75,8 @@ def save_adapter(model: Adapted, folder: Path, training: Mapping[str, Any] | Non
         role: Role = "policy" if held.policy else "reranker" if held.reranker else "embedder"
         facts = {"held": held.model_dump(mode="json"), "training": dict(training or {})}
         record = {"format": FORMAT, "role": role, "base": base_record(model), **facts}
+        if isinstance(model, Policy) and model.weights.four_bit is None:  # elsewhere the base is not held in 4 bits, and is another one
+            record["probe"] = measured_probe(model).to_json()
         (partial / RECORD).write_text(json.dumps(record, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
@@ -119,8 +123,8 @@ def load_adapter(model: Adapted, folder: Path) -> None:
 
     if is_adapted(model):
         raise ModelError(f"{folder}: the model carries an adapter already; load the base anew, or merge the first one")
-    _check_base(model, folder)
-    _check_kind(folder)
+    check_base(model.files, folder)
+    adapter_config(folder)
     tensors, head = _read(folder / _TENSORS), _read(folder / _HEAD) if (folder / _HEAD).exists() else {}
     _check_head(model, head, folder)
     config = LoraConfig.from_pretrained(str(folder))
@@ -176,27 +180,30 @@ def _read(file: Path) -> dict[str, Tensor]:
         raise ModelError(f"{file}: not a safetensors file ({problem}); it is damaged, save the adapter again") from problem
 
 
-def _check_kind(folder: Path) -> None:
+def adapter_config(folder: Path) -> dict[str, Any]:
+    """peft's configuration of a low-rank adapter."""
     file = folder / "adapter_config.json"
     if not file.exists():
         raise ModelError(f"{folder}: no adapter_config.json, so it holds no adapter")
     try:
-        config = json.loads(file.read_text(encoding="utf-8"))
+        config: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
     except ValueError as problem:
         raise ModelError(f"{file}: not valid JSON ({problem}); it is damaged, save the adapter again") from problem
     if config.get("peft_type") != "LORA":
         raise ModelError(f"{file}: peft_type is {config.get('peft_type')!r}; LORA is what can be loaded here")
+    return config
 
 
-def _check_base(model: Adapted, folder: Path) -> None:
+def check_base(files: ModelFiles, folder: Path) -> None:
+    """Refuses an adapter that was trained on another base; one from elsewhere says nothing of its base."""
     record = read_record(folder, None)
     if record is None:
         return
     base = record.get("base", {})
-    if base.get("fingerprint") != model.files.fingerprint:
+    if base.get("fingerprint") != files.fingerprint:
         raise ModelError(
             f"{folder}: the adapter was trained on {base.get('name')!r} ({str(base.get('fingerprint'))[:12]}), "
-            f"this base is {model.files.name!r} ({model.files.fingerprint[:12]}); give the base it was trained on"
+            f"this base is {files.name!r} ({files.fingerprint[:12]}); give the base it was trained on"
         )
 
 

@@ -42,8 +42,7 @@ class ModelFiles:
             return self.artifact.part_fingerprint(MODEL_PART)
         if self.commit is not None:
             return hashlib.sha256(f"{self.name}@{self.commit}".encode()).hexdigest()
-        stamp = tuple((path.relative_to(self.folder).as_posix(), path.stat().st_size, path.stat().st_mtime_ns) for path in _model_files(self.folder))
-        return _hash_files(self.folder, stamp)
+        return folder_fingerprint(self.folder)
 
     @property
     def revision(self) -> str:
@@ -130,6 +129,12 @@ def _model_files(folder: Path) -> list[Path]:
     """What loading may read. `.cache` inside is the hub client's own; a folder that lies under one is as good as any."""
     found = (path for path in folder.rglob("*") if path.suffix in _READ and path.is_file())
     return sorted(path for path in found if ".cache" not in path.relative_to(folder).parts)
+
+
+def folder_fingerprint(folder: Path) -> str:
+    """A hash of all that loading from the folder reads; files that did not change are not read again."""
+    stamp = tuple((path.relative_to(folder).as_posix(), path.stat().st_size, path.stat().st_mtime_ns) for path in _model_files(folder))
+    return _hash_files(folder, stamp)
 
 
 @functools.cache

@@ -60,6 +60,7 @@ def prepare_preferences(run: Run, data: PreferenceData) -> Artifact:
         pairs = pa.concat_tables([found.pairs for found in read.values()])
         if data.swap:
             pairs = pairs.rename_columns({"chosen": "rejected", "rejected": "chosen"}).select(pairs.column_names)
+            pairs = pairs.set_column(pairs.column_names.index("source"), "source", pa.nulls(len(pairs), pa.string()))
         held_out = split_by_group(_prompts(pairs), data.eval_share, data.split_seed).astype(bool) if data.eval_share else [False] * len(pairs)
         sides = {"train": pairs.filter(pa.array([not one for one in held_out])), "eval": pairs.filter(pa.array(held_out, pa.bool_()))}
         if not len(sides["train"]):

@@ -5,6 +5,7 @@ asked for again with the same model, it is the same.
 
 Trap: serving a model under one name and training another is how an adapter "does nothing". So an engine is asked for the log-likelihoods of a
 few sequences that the trained model was measured on when it was exported (`ray_pipeline.json`, `probe`), and refused if they are others.
+An adapter is asked for them in the same way; one from elsewhere, which has no probe, must change at least something.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import logging
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
@@ -21,10 +22,17 @@ from ray_pipeline.errors import ModelError
 from ray_pipeline.models.policy.probe import Probe, probe_of
 from ray_pipeline.models.policy.settings import PolicySettings
 from ray_pipeline.models.source import locate
+from ray_pipeline.rollout.adapter import AdapterFiles
 from ray_pipeline.rollout.settings import EngineSettings, SamplingSettings
+
+if TYPE_CHECKING:
+    from vllm.lora.request import LoRARequest
 
 _DTYPES: Final = {"fp32": "float32", "bf16": "bfloat16", "fp16": "float16"}
 _PROBE_ERROR: Final = {"fp32": 0.02, "bf16": 0.15, "fp16": 0.05}  # of a mean log-likelihood, which another model misses by far
+
+
+_ANY: Final = tuple(range(1, 17))  # tokens, whatever they mean
 
 
 @dataclass(frozen=True)
@@ -38,9 +46,9 @@ class Answer:
 
 
 class Engine:
-    """One model, ready to write."""
+    """One model, ready to write. `adapter_rank`: room for adapters of up to this rank."""
 
-    def __init__(self, model: PolicySettings, settings: EngineSettings, device: str) -> None:
+    def __init__(self, model: PolicySettings, settings: EngineSettings, device: str, adapter_rank: int | None = None) -> None:
         os.environ.setdefault("VLLM_NO_USAGE_STATS", "1")
         os.environ.setdefault("VLLM_LOGGING_LEVEL", "WARNING")
         if device == "cpu":
@@ -49,7 +57,9 @@ class Engine:
         from vllm import LLM  # seconds to import, so only where text is generated
 
         files = locate(model.name, model.revision)
-        more = {} if settings.max_length is None else {"max_model_len": settings.max_length}
+        more: dict[str, Any] = {} if settings.max_length is None else {"max_model_len": settings.max_length}
+        if adapter_rank is not None:
+            more |= {"enable_lora": True, "max_lora_rank": adapter_rank, "max_loras": 1}
         try:
             self._llm = LLM(
                 str(files.folder),
@@ -64,9 +74,34 @@ class Engine:
             )
         except (ValueError, RuntimeError, OSError) as problem:
             raise ModelError(f"{files.folder}: vLLM does not start with this model: {problem}") from problem
+        self._adapter: LoRARequest | None = None
+        self._adapters = 0  # so far; vLLM knows them by number
+        self._precision = model.precision
         found = probe_of(files.folder)
         if found is not None:
-            self._check(found, model, str(files.folder))
+            self._check(found, str(files.folder))
+
+    def put_on(self, adapter: AdapterFiles | None) -> None:
+        """From here on the model wears this adapter, or none."""
+        from vllm.lora.request import LoRARequest
+
+        self._adapter = None
+        if adapter is None:
+            return
+        probe = adapter.probe
+        bare = None if probe else self.mean_likelihood(_ANY)
+        self._adapters += 1
+        self._adapter = LoRARequest(f"{adapter.fingerprint}-{self._adapters}", self._adapters, str(adapter.folder))
+        try:
+            if probe:
+                self._check(probe, str(adapter.folder))
+            elif self.mean_likelihood(_ANY) == bare:
+                raise ModelError(
+                    f"{adapter.folder}: with this adapter vLLM's model answers as without it; merge it (jobs.merge) and name the merged model"
+                )
+        except ModelError:
+            self._adapter = None
+            raise
 
     def generate(self, prompts: Sequence[Sequence[int]], sampling: SamplingSettings, first: int = 0) -> list[list[Answer]]:
         """The answers to each prompt. `first`: the place of the first prompt among all, which decides its draws."""
@@ -85,24 +120,25 @@ class Engine:
             for place in range(len(prompts))
         ]
         given = [TokensPrompt(prompt_token_ids=list(ids)) for ids in prompts]
-        found = self._llm.generate(given, asked, use_tqdm=False)
+        found = self._llm.generate(given, asked, use_tqdm=False, lora_request=self._adapter)
         return [[_answer(one) for one in output.outputs] for output in found]
 
     def mean_likelihood(self, ids: Sequence[int]) -> float:
         """Of the tokens behind the first."""
         from vllm import SamplingParams, TokensPrompt
 
-        (found,) = self._llm.generate([TokensPrompt(prompt_token_ids=list(ids))], SamplingParams(max_tokens=1, prompt_logprobs=0), use_tqdm=False)
+        asked = SamplingParams(max_tokens=1, prompt_logprobs=0)
+        (found,) = self._llm.generate([TokensPrompt(prompt_token_ids=list(ids))], asked, use_tqdm=False, lora_request=self._adapter)
         return float(np.mean([step[token].logprob for step, token in zip(found.prompt_logprobs[1:], ids[1:], strict=True)]))
 
     def close(self) -> None:
         """End the engine's own process."""
         self._llm.llm_engine.engine_core.shutdown()
 
-    def _check(self, probe: Probe, model: PolicySettings, where: str) -> None:
+    def _check(self, probe: Probe, where: str) -> None:
         for ids, expected in zip(probe.ids, probe.means, strict=True):
             found = self.mean_likelihood(ids)
-            if not abs(found - expected) <= _PROBE_ERROR[model.precision]:
+            if not abs(found - expected) <= _PROBE_ERROR[self._precision]:
                 raise ModelError(
                     f"{where}: vLLM finds a token of a sequence it was exported with likely by {found:.3f}, the trained model by {expected:.3f}: "
                     "these are not the trained weights; export the model again, or look whether vLLM supports this kind of model"
@@ -112,14 +148,15 @@ class Engine:
 _held: dict[str, Engine] = {}
 
 
-def engine_of(model: PolicySettings, settings: EngineSettings, device: str) -> Engine:
+def engine_of(model: PolicySettings, settings: EngineSettings, device: str, adapter_rank: int | None = None) -> Engine:
     """This process's engine; one of another model is ended first."""
-    key = "\0".join((locate(model.name, model.revision).fingerprint, model.model_dump_json(), settings.model_dump_json(), device))
+    of_model = (locate(model.name, model.revision).fingerprint, model.model_dump_json())
+    key = "\0".join((*of_model, settings.model_dump_json(), device, str(adapter_rank)))
     if key not in _held:
         for other in _held.values():
             other.close()
         _held.clear()
-        _held[key] = Engine(model, settings, device)
+        _held[key] = Engine(model, settings, device, adapter_rank)
     return _held[key]
 
 

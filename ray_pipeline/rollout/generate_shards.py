@@ -84,11 +84,16 @@ class MakeGenerateShard:
     sampling: SamplingSettings
     artifact: str
     prefix: str
+    adapter: str | None = None
 
     def __call__(self, device: str) -> GenerateShard:
+        from ray_pipeline.rollout.adapter import locate_adapter
         from ray_pipeline.rollout.engine import engine_of  # vLLM: only where text is generated
 
-        return GenerateShard(self, engine_of(self.model, self.engine, device))
+        worn = None if self.adapter is None else locate_adapter(self.adapter, locate(self.model.name, self.model.revision))
+        engine = engine_of(self.model, self.engine, device, None if worn is None else worn.room)
+        engine.put_on(worn)
+        return GenerateShard(self, engine)
 
 
 class GenerateShard:

@@ -6,7 +6,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import torch
 
+from ray_pipeline.models.adaptation import Lora
+from ray_pipeline.models.adapter_files import save_adapter
+from ray_pipeline.models.adapters import trainable_policy
 from ray_pipeline.models.export import export_model
 from ray_pipeline.models.policy.policy import Policy
 from ray_pipeline.models.policy.settings import PolicySettings
@@ -27,6 +31,25 @@ def tiny_policy(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def engine(tiny_policy: Path) -> Iterator[Engine]:
-    found = engine_of(PolicySettings(name=str(tiny_policy)), SETTINGS, "cpu")
+    found = engine_of(PolicySettings(name=str(tiny_policy)), SETTINGS, "cpu", adapter_rank=8)
     yield found
     found.close()
+
+
+@pytest.fixture(scope="session")
+def adapted(tiny_policy: Path) -> Policy:
+    """A policy whose adapter changes what it says."""
+    policy = trainable_policy(PolicySettings(name=str(tiny_policy)), Lora(rank=3, dropout=0.0))
+    generator = torch.Generator().manual_seed(1)
+    with torch.no_grad():
+        for name, weight in policy.backbone.named_parameters():
+            if "lora_B" in name:
+                weight.copy_(torch.randn(weight.shape, generator=generator) * 0.3)
+    return policy.eval()
+
+
+@pytest.fixture(scope="session")
+def adapter(adapted: Policy, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    found = tmp_path_factory.mktemp("adapters") / "adapter"
+    save_adapter(adapted, found)
+    return found

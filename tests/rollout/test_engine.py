@@ -59,14 +59,14 @@ def test_other_weights_are_refused(engine: Engine, tiny_policy: Path) -> None:
     """The probe as it was exported passes (the engine started); one of another model does not."""
     probe = probe_of(tiny_policy)
     assert probe is not None
-    model = PolicySettings(name=str(tiny_policy))
-    engine._check(probe, model, "here")
+    engine._check(probe, "here")
     other = dataclasses.replace(probe, means=tuple(mean - 0.5 for mean in probe.means))
     with pytest.raises(ModelError, match="here: vLLM finds a token .* these are not the trained weights"):
-        engine._check(other, model, "here")
+        engine._check(other, "here")
 
 
-def test_conversations_are_answered(engine: Engine, tiny_policy: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_conversations_are_answered(engine: Engine, tiny_policy: Path, adapter: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """By the model with an adapter, both named; the engine is the one that is there."""
     rows = [{"id": f"c{n}", "messages": [{"role": "user", "content": f"what is {n}?"}, {"role": "assistant", "content": "x"}]} for n in range(7)]
     file = tmp_path / "chats.jsonl"
     file.write_text("".join(json.dumps(row) + "\n" for row in rows))
@@ -81,7 +81,10 @@ def test_conversations_are_answered(engine: Engine, tiny_policy: Path, tmp_path:
         "shard_rows=3",
     ]
     place = ["cluster.in_process=always", "log=warning"]
-    assert run_job("generate", GenerateJob, run_generate, [*words, *how, *place]) == 0
+    try:
+        assert run_job("generate", GenerateJob, run_generate, [*words, *how, *place, f"adapter={adapter}"]) == 0
+    finally:
+        engine.put_on(None)  # others use it too
     assert "14 answers to 7 prompts" in capsys.readouterr().out
     (found,) = [one for one in Workspace.at(str(tmp_path / "w")).artifacts() if one.stage == "generations"]
     table = [row for file in found.files("generations/") for row in found.table(f"generations/{file.path[-14:]}").to_pylist()]

@@ -14,16 +14,16 @@ from typing import Any, Final, Literal
 import pyarrow as pa
 
 from ray_pipeline.data.chats.alpaca import alpaca_line, parse_alpaca
+from ray_pipeline.data.chats.as_parquet import write_as_parquet
 from ray_pipeline.data.chats.completions import completion_line, parse_completion
 from ray_pipeline.data.chats.openai import openai_line, parse_openai
 from ray_pipeline.data.chats.sharegpt import parse_sharegpt, sharegpt_line
 from ray_pipeline.data.chats.table import conversation_of, values_of
 from ray_pipeline.data.chats.verl import parse_verl, verl_line
 from ray_pipeline.data.files import writing
-from ray_pipeline.data.lines import json_rows_with_text
 from ray_pipeline.data.located import TableBuilder, place_of
 from ray_pipeline.data.row import Row
-from ray_pipeline.data.tables import JSON_LINES, table_rows, write_rows
+from ray_pipeline.data.tables import rows_with_text
 from ray_pipeline.errors import DataError
 from ray_pipeline.schemas import CHATS, conform
 from ray_pipeline.text.chat.conversation import Conversation, faults
@@ -58,7 +58,7 @@ class ReadChats:
 def read_chats(path: str, format_name: FormatName, malformed: Literal["fail", "drop"] = "fail") -> ReadChats:
     """The conversations of a file or folder. A malformed one ends the reading, or is left out and told."""
     chosen, builder, refused = FORMATS[format_name], TableBuilder(CHATS), []
-    for row, text in _rows(path):
+    for row, text in rows_with_text(path):
         try:
             conversation = chosen.parse(row)
             wrong = faults(conversation)
@@ -80,25 +80,11 @@ def read_chats(path: str, format_name: FormatName, malformed: Literal["fail", "d
 def write_chats(chats: pa.Table, path: str, format_name: FormatName) -> None:
     """Conversations as a file: Parquet where the name ends so, else a line each."""
     if path.endswith(".parquet"):
-        rows = pa.Table.from_pylist([_flat(_line(row, format_name)) for row in chats.to_pylist()])
-        write_rows(rows.to_batches(), rows.schema, path)
+        write_as_parquet((_line(row, format_name) for row in chats.to_pylist()), path)
         return
     with writing(path) as stream:
         for line in _lines(chats, format_name):
             stream.write(line.encode("utf-8") + b"\n")
-
-
-def _flat(line: dict[str, Any]) -> dict[str, Any]:
-    """Tools as JSON text: Arrow would give every schema the keys of all others, as nulls, and a model would read them."""
-    return {**line, "tools": json.dumps(line["tools"], ensure_ascii=False)} if isinstance(line.get("tools"), list) else line
-
-
-def _rows(path: str) -> Iterator[tuple[Row, str | None]]:
-    """Rows with the lines they stand in, where they stand in lines."""
-    if path.endswith(JSON_LINES):
-        yield from json_rows_with_text(path)
-    else:
-        yield from ((row, None) for row in table_rows(path))
 
 
 def _lines(chats: pa.Table, format_name: FormatName) -> Iterator[str]:

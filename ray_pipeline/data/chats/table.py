@@ -25,9 +25,10 @@ def conversations(table: pa.Table) -> Iterator[Conversation]:
 
 def conversation_of(row: dict[str, Any]) -> Conversation:
     name = row["chat_id"]
-    return Conversation(tuple(_message(one) for one in row["messages"]), row["tools"], None if name.startswith("#") else name)
+    return Conversation(tuple(message_of(one) for one in row["messages"]), row["tools"], None if name.startswith("#") else name)
 
 
-def _message(fields: dict[str, Any]) -> Message:
+def message_of(fields: dict[str, Any]) -> Message:
+    """A message from the fields of its struct."""
     calls = fields["tool_calls"]
     return Message(**{**fields, "tool_calls": None if calls is None else tuple(ToolCall(**call) for call in calls)})

@@ -16,8 +16,9 @@ import pyarrow as pa
 from ray_pipeline.data.chats.completions import turns
 from ray_pipeline.data.chats.openai import tools_of
 from ray_pipeline.data.located import TableBuilder
+from ray_pipeline.data.preferences.write import preference_text
 from ray_pipeline.data.row import Row
-from ray_pipeline.data.tables import table_rows
+from ray_pipeline.data.tables import rows_with_text
 from ray_pipeline.errors import DataError
 from ray_pipeline.schemas import PREFERENCES, conform
 from ray_pipeline.text.chat.conversation import Conversation, Message, faults
@@ -38,7 +39,7 @@ def read_preferences(path: str, name: str, *, malformed: Wrong = "fail", equal: 
     """The pairs of a file or folder, as the set `name`."""
     builder, refused, same = TableBuilder(PREFERENCES), [], 0
     seen: set[str] = set()
-    for row in table_rows(path):
+    for row, text in rows_with_text(path):
         try:
             prompt, chosen, rejected, tools = _parsed(row)
             pair_id = row.optional_identifier("id") or f"{name}#{row.line}"
@@ -56,8 +57,9 @@ def read_preferences(path: str, name: str, *, malformed: Wrong = "fail", equal: 
             same += 1
             continue
         seen.add(pair_id)
-        sides = ([asdict(message) for message in side] for side in (prompt, chosen, rejected))
-        builder.add(row, pair_id, name, *sides, tools, weight)
+        values = (pair_id, name, *([asdict(message) for message in side] for side in (prompt, chosen, rejected)), tools, weight)
+        anew = preference_text(dict(zip(PREFERENCES.names, values, strict=False)))
+        builder.add(row, *values, None if text in (None, anew) else text)
     return ReadPreferences(conform(builder.finish(), PREFERENCES, path), same, tuple(refused))
 
 

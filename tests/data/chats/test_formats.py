@@ -69,6 +69,12 @@ def test_a_conversation_comes_back_whole(tmp_path: Path, format_name: Any, conve
     assert list(conversations(found)) == list(conversations(chats)) == [conversation]
 
 
+def test_parquet_keeps_what_the_first_row_lacks(tmp_path: Path) -> None:
+    chats = read_chats(written(tmp_path, [FORMATS["openai"].line(one) for one in (PLAIN, WHOLE)]), "openai").chats
+    write_chats(chats, str(tmp_path / "again.parquet"), "openai")
+    assert list(conversations(read_chats(str(tmp_path / "again.parquet"), "openai").chats)) == [PLAIN, WHOLE]
+
+
 words = st.text(alphabet=st.sampled_from('a½"\\\n\t</>{}é字 \u2028'), max_size=8)
 arguments = st.dictionaries(words, st.one_of(st.integers(), st.booleans(), st.none(), words, st.lists(st.integers(), max_size=2)), max_size=2)
 messages = st.lists(
