@@ -24,6 +24,7 @@ from ray_pipeline.tasks.trained_model import SHOWN_FIGURES, Facts, TrainedModel
 from ray_pipeline.training.checkpoint import Checkpoints
 from ray_pipeline.training.console import Console
 from ray_pipeline.training.distributed import Group
+from ray_pipeline.training.emulated import emulated_bf16
 from ray_pipeline.training.epochs import EpochSource
 from ray_pipeline.training.loop import Loop
 from ray_pipeline.training.observers import ConsoleObserver, Observer, Observers, ReportObserver, TrackerObserver
@@ -89,6 +90,8 @@ def epochs_of(
 def train_and_export(model: Model, task: Task[Batch], source: Source[Batch], training: AnyTraining, around: Surroundings[Model]) -> dict[str, Any]:
     """Train the model; what the leader publishes of it: files, rows, metrics; nothing on the others."""
     described, settings, company = training.model_dump(mode="json"), training.train, around.company
+    if company.group.leads and settings.precision == "bf16" and company.group.device.type == "cpu" and emulated_bf16():
+        company.say("this CPU has no bf16 arithmetic and emulates it, at half the speed of fp32 or less: train.precision=fp32 is faster here")
     observer = _observer(source.total_steps(), settings, described, around.place, company)
     checkpoints = around.place.checkpoints()
     try:

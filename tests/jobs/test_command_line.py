@@ -57,7 +57,7 @@ WORDS = ("search.method=bm25", "data.rows=300", "search.k=100")  # a job that ne
 def test_the_list_names_every_job_with_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     listing.main()
     lines = [line.split(maxsplit=1) for line in capsys.readouterr().out.splitlines()[2:]]
-    assert {name for name, _ in lines} == {*ALL, "attach", "compare", "prune", "show", "verify"}
+    assert {name for name, _ in lines} == {*ALL, "attach", "compare", "convert", "prune", "show", "verify"}
     assert all(len(summary) > 20 for _, summary in lines)
 
 

@@ -9,7 +9,7 @@ for a chunk of tokens at a time; the backward pass makes each chunk's logits aga
 So the peak is chunk x vocabulary, whatever the number of tokens: 10,240 tokens of 151,936 words would be 6.2 GB. It costs one product more than
 holding them, and is as exact: logits, their sums and gradients are in fp32 also where states and weights are in half precision.
 
-A frozen output layer (LoRA) gets no gradient, and pays for none.
+A frozen output layer (LoRA) gets no gradient, and pays for none. On a GPU where Liger is installed its kernel does the same.
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ from typing import Any
 
 import torch
 from torch import Tensor
+
+from ray_pipeline.models.policy.fused_likelihood import fused_log_likelihood, installed
 
 CHUNK = 1024  # tokens whose logits are alive at once
 
@@ -28,6 +30,8 @@ def token_log_likelihood(states: Tensor, weight: Tensor, targets: Tensor, chunk:
     if torch.is_autocast_enabled(kind):  # said here, since the backward pass runs outside of it and has to make the same logits
         states = states.to(torch.get_autocast_dtype(kind))
     with torch.autocast(kind, enabled=False):
+        if states.is_cuda and installed():
+            return fused_log_likelihood(states, weight, targets)
         found: Tensor = _TokenLogLikelihood.apply(states, weight, targets, chunk)  # type: ignore[no-untyped-call]  # torch leaves it untyped
     return found
 
