@@ -64,15 +64,15 @@ class MakePrompts:
         return {"start": shard["start"], "ids": tokens.ids, "offsets": tokens.offsets, "keys": json.dumps(table.column("chat_id").to_pylist())}
 
 
-@functools.lru_cache(maxsize=2)
-def _cached_renderer(name: str, revision: str | None, template: str | None, options: str, form: Form) -> Renderer:
-    """Loaded once a process, not once a shard."""
-    model = PolicySettings(name=name, revision=revision, template=template, template_options=json.loads(options))
-    return renderer_of(locate(name, revision).folder, model, MaskSettings(), form)
-
-
 def _renderer(model: PolicySettings, form: Form) -> Renderer:
-    return _cached_renderer(model.name, model.revision, model.template, json.dumps(model.template_options), form)
+    return _cached_renderer(model.model_dump_json(), form)
+
+
+@functools.lru_cache(maxsize=2)
+def _cached_renderer(settings: str, form: Form) -> Renderer:
+    """Loaded once a process, not once a shard; settings as JSON, which can be a key."""
+    model = PolicySettings.model_validate_json(settings)
+    return renderer_of(locate(model.name, model.revision).folder, model, MaskSettings(), form)
 
 
 @dataclass(frozen=True)

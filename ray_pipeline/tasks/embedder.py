@@ -19,7 +19,6 @@ from torch import Tensor, nn
 
 from ray_pipeline.evaluation.live_retrieval import LiveRetrieval
 from ray_pipeline.models.embedder import Embedder
-from ray_pipeline.models.parameters import parameter_kinds
 from ray_pipeline.objectives.batch_facts import BatchFacts
 from ray_pipeline.objectives.contrastive import contrastive_backward, initial_log_temperature
 from ray_pipeline.objectives.gradcache import cached_backward
@@ -27,37 +26,30 @@ from ray_pipeline.objectives.gradcache_chunks import plan_chunks
 from ray_pipeline.tasks.embedder_batches import EmbedderBatch
 from ray_pipeline.tasks.embedder_settings import EmbedderTraining
 from ray_pipeline.tasks.micro_batches import agreed
+from ray_pipeline.tasks.model_task import ModelTask
 from ray_pipeline.text.batches import pad
 from ray_pipeline.text.tokens import Tokens
 from ray_pipeline.training.distributed import Group, without_sync
-from ray_pipeline.training.settings import ParameterKind
 
 _TEMPERATURE = "log_temperature"
 
 
-class EmbedderTask:
+class EmbedderTask(ModelTask[Embedder]):
     """The task of the training loop."""
 
     def __init__(
         self, embedder: Embedder, settings: EmbedderTraining, group: Group, evaluation: LiveRetrieval | None = None, guide: Embedder | None = None
     ) -> None:
-        self.model, self.settings, self.group = embedder, settings, group
+        super().__init__(embedder)
+        self.settings, self.group = settings, group
         self.evaluation, self.guide = evaluation, guide
-        self._wrapped: nn.Module = embedder
         learned = settings.objective.learnable_temperature
         self.log_temperature = initial_log_temperature(settings.objective) if learned else None
         if self.log_temperature is not None:
             self.log_temperature.data = self.log_temperature.data.to(group.device)
 
-    def kinds(self) -> Mapping[str, ParameterKind]:
-        own: dict[str, ParameterKind] = dict.fromkeys(self.own_parameters(), "head")
-        return {**parameter_kinds(self.model), **own}
-
     def own_parameters(self) -> Mapping[str, nn.Parameter]:
         return {} if self.log_temperature is None else {_TEMPERATURE: self.log_temperature}
-
-    def wrapped(self, model: nn.Module) -> None:
-        self._wrapped = model
 
     def count(self, batch: EmbedderBatch) -> float:
         weight = batch.facts.weight

@@ -9,40 +9,28 @@ A list belongs to one rank, so no rank needs another's scores. DDP averages over
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from ray_pipeline.evaluation.live_reranking import LiveReranking
-from ray_pipeline.models.parameters import parameter_kinds
 from ray_pipeline.models.reranker import Reranker
 from ray_pipeline.objectives.gradcache import cached_backward
 from ray_pipeline.objectives.gradcache_chunks import plan_chunks
 from ray_pipeline.objectives.reranking import reranking_rows
 from ray_pipeline.tasks.micro_batches import agreed
+from ray_pipeline.tasks.model_task import ModelTask
 from ray_pipeline.tasks.reranker_batches import RerankerBatch
 from ray_pipeline.tasks.reranker_settings import RerankerTraining
 from ray_pipeline.text.batches import pad
 from ray_pipeline.training.distributed import Group, without_sync
-from ray_pipeline.training.settings import ParameterKind
 
 
-class RerankerTask:
+class RerankerTask(ModelTask[Reranker]):
     """The task of the training loop."""
 
     def __init__(self, reranker: Reranker, settings: RerankerTraining, group: Group, evaluation: LiveReranking | None = None) -> None:
-        self.model, self.settings, self.group, self.evaluation = reranker, settings, group, evaluation
-        self._wrapped: nn.Module = reranker
-
-    def kinds(self) -> Mapping[str, ParameterKind]:
-        return parameter_kinds(self.model)
-
-    def own_parameters(self) -> Mapping[str, nn.Parameter]:
-        return {}
-
-    def wrapped(self, model: nn.Module) -> None:
-        self._wrapped = model
+        super().__init__(reranker)
+        self.settings, self.group, self.evaluation = settings, group, evaluation
 
     def count(self, batch: RerankerBatch) -> float:
         return float(batch.weight.sum())

@@ -8,10 +8,11 @@ from types import SimpleNamespace
 
 import pytest
 
+from ray_pipeline.data.draw import Draw
 from ray_pipeline.data.misconceptions.labels import all_labels, corpus_labels, distractors
 from ray_pipeline.data.misconceptions.notation import Over, bracket, dec, half, mixed, money, poly, power, show, worth
 from ray_pipeline.data.misconceptions.question import draw_question, faulty_reasoning, word_question, written
-from ray_pipeline.data.misconceptions.rule import Draw, Numbers, Rule, Variant
+from ray_pipeline.data.misconceptions.rule import Numbers, Rule, Variant
 from ray_pipeline.data.misconceptions.rules import RULES
 from ray_pipeline.schemas import CORPUS
 

@@ -17,9 +17,9 @@ from typing import Final
 
 import pyarrow as pa
 
+from ray_pipeline.data.draw import Draw
 from ray_pipeline.data.misconceptions.labels import Label, all_labels
 from ray_pipeline.data.misconceptions.question import Question, draw_question, faulty_reasoning, word_question
-from ray_pipeline.data.misconceptions.rule import Draw
 from ray_pipeline.data.misconceptions.rules import RULES
 from ray_pipeline.data.misconceptions.spec import GeneratorSpec, unseen_labels
 from ray_pipeline.errors import SettingsError

@@ -6,9 +6,10 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Final
 
+from ray_pipeline.data.draw import Draw
 from ray_pipeline.data.misconceptions.notation import Answer, show, typeset, worth
 from ray_pipeline.data.misconceptions.phrasing import CLOSINGS, NAMES
-from ray_pipeline.data.misconceptions.rule import Draw, Numbers, Rule
+from ray_pipeline.data.misconceptions.rule import Numbers, Rule
 
 MAX_DRAWS: Final = 2000
 

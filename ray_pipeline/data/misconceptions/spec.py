@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from ray_pipeline.data.draw import Draw
 from ray_pipeline.data.misconceptions.labels import Label, all_labels
-from ray_pipeline.data.misconceptions.rule import Draw
 from ray_pipeline.data.misconceptions.rules import RULES
 from ray_pipeline.errors import SettingsError
 

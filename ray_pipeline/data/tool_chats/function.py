@@ -12,7 +12,7 @@ from functools import cached_property
 from string import Formatter
 from typing import Any
 
-from ray_pipeline.data.misconceptions.rule import Draw
+from ray_pipeline.data.draw import Draw
 from ray_pipeline.data.tool_chats.values import Values
 
 

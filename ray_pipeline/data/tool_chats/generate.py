@@ -12,7 +12,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from ray_pipeline.data.misconceptions.rule import Draw
+from ray_pipeline.data.draw import Draw
 from ray_pipeline.data.tool_chats.domains import DOMAINS
 from ray_pipeline.data.tool_chats.kinds import KINDS
 from ray_pipeline.data.tool_chats.spec import ToolChatSpec

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from ray_pipeline.data.misconceptions.rule import Draw
+from ray_pipeline.data.draw import Draw
 from ray_pipeline.data.tool_chats.function import Function, mentioned
 from ray_pipeline.data.tool_chats.request import Request, further, joined, plain, planned, spread_out
 from ray_pipeline.data.tool_chats.small_talk import small_talk

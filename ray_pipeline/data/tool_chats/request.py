@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Any, Final
 
-from ray_pipeline.data.misconceptions.rule import Draw
+from ray_pipeline.data.draw import Draw
 from ray_pipeline.data.tool_chats.function import Function, Spread, mentioned
 from ray_pipeline.data.tool_chats.values import listing
 from ray_pipeline.data.tool_chats.wording import ordered, ordered_next, said_next

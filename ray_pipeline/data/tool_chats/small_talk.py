@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from ray_pipeline.data.misconceptions.rule import Draw
+from ray_pipeline.data.draw import Draw
 from ray_pipeline.data.tool_chats.pools import NAMES
 
 _SAYINGS: Final = (

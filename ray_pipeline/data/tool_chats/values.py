@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
-from ray_pipeline.data.misconceptions.rule import Draw
+from ray_pipeline.data.draw import Draw
 
 _DIGIT, _LETTER = "#", "@"
 _LETTERS: Final = "ABCDEFGHJKLMNPQRSTUVWXYZ"  # without I and O, which look like digits

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from ray_pipeline.data.misconceptions.rule import Draw
+from ray_pipeline.data.draw import Draw
 from ray_pipeline.data.tool_chats.values import listing
 
 _JOINS: Final = {

@@ -9,46 +9,35 @@ each case.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from contextlib import nullcontext
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
 from ray_pipeline.evaluation.live_preferences import LivePreferences
-from ray_pipeline.models.parameters import parameter_kinds
 from ray_pipeline.models.policy.policy import Policy
 from ray_pipeline.objectives.preference import KtoPairSettings, PairLikelihoods, SigmoidSettings, preference_rows, rewards
 from ray_pipeline.tasks.dpo.batches import PairBatch
 from ray_pipeline.tasks.dpo.reference import Reference
 from ray_pipeline.tasks.dpo.settings import DpoTraining
+from ray_pipeline.tasks.model_task import ModelTask
 from ray_pipeline.text.learned_tokens import LearnedTokens
 from ray_pipeline.training.distributed import Group, without_sync
-from ray_pipeline.training.settings import ParameterKind
 
 Divergences = tuple[Tensor, Tensor]
 
 
-class DpoTask:
+class DpoTask(ModelTask[Policy]):
     """The task of the training loop; a batch is this rank's pairs."""
 
     def __init__(
         self, policy: Policy, settings: DpoTraining, group: Group, reference: Reference | None = None, evaluation: LivePreferences | None = None
     ) -> None:
-        self.model, self.settings, self.group = policy, settings, group
+        super().__init__(policy)
+        self.settings, self.group = settings, group
         self.reference, self.evaluation = reference, evaluation
-        self._wrapped: nn.Module = policy
-
-    def kinds(self) -> Mapping[str, ParameterKind]:
-        return parameter_kinds(self.model)
-
-    def own_parameters(self) -> Mapping[str, nn.Parameter]:
-        return {}
-
-    def wrapped(self, model: nn.Module) -> None:
-        self._wrapped = model
 
     def count(self, batch: PairBatch) -> float:
         return float(batch.weights.sum())

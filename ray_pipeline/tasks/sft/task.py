@@ -7,38 +7,26 @@ bits only. (Dividing by each micro batch's own tokens, as is often done, weighs 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from contextlib import nullcontext
 
 import torch
-from torch import nn
 
 from ray_pipeline.evaluation.live_likelihood import LiveLikelihood
-from ray_pipeline.models.parameters import parameter_kinds
 from ray_pipeline.models.policy.policy import Policy
+from ray_pipeline.tasks.model_task import ModelTask
 from ray_pipeline.tasks.sft.settings import SftTraining
 from ray_pipeline.text.learned_tokens import LearnedTokens, plan_rows
 from ray_pipeline.training.distributed import Group, without_sync
-from ray_pipeline.training.settings import ParameterKind
 
 
-class SftTask:
+class SftTask(ModelTask[Policy]):
     """The task of the training loop; a batch is this rank's conversations."""
 
     def __init__(self, policy: Policy, settings: SftTraining, group: Group, evaluation: LiveLikelihood | None = None) -> None:
-        self.model, self.settings, self.group, self.evaluation = policy, settings, group, evaluation
-        self._wrapped: nn.Module = policy
+        super().__init__(policy)
+        self.settings, self.group, self.evaluation = settings, group, evaluation
         if settings.neftune_alpha is not None:
             policy.add_noise(settings.neftune_alpha)
-
-    def kinds(self) -> Mapping[str, ParameterKind]:
-        return parameter_kinds(self.model)
-
-    def own_parameters(self) -> Mapping[str, nn.Parameter]:
-        return {}
-
-    def wrapped(self, model: nn.Module) -> None:
-        self._wrapped = model
 
     def count(self, batch: LearnedTokens) -> float:
         return float(batch.targets().sum())

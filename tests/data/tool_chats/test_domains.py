@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from ray_pipeline.data.misconceptions.rule import Draw
+from ray_pipeline.data.draw import Draw
 from ray_pipeline.data.tool_chats.domains import DOMAINS
 from ray_pipeline.data.tool_chats.function import Function, mentioned
 from ray_pipeline.data.tool_chats.request import further, joined, planned, spread_out

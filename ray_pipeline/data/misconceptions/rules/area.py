@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
+from ray_pipeline.data.draw import Draw
 from ray_pipeline.data.misconceptions.notation import half
-from ray_pipeline.data.misconceptions.rule import Draw, Numbers, Rule, Variant
+from ray_pipeline.data.misconceptions.rule import Numbers, Rule, Variant
 
 _AREA: Final = "Calculate areas and perimeters of 2D shapes"
 _SOLID: Final = "Calculate volumes and surface areas of 3D shapes"

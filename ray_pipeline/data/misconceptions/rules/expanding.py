@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Final
 
+from ray_pipeline.data.draw import Draw
 from ray_pipeline.data.misconceptions.notation import poly
 from ray_pipeline.data.misconceptions.phrasing import do, redo
-from ray_pipeline.data.misconceptions.rule import Draw, Numbers, Rule, Variant
+from ray_pipeline.data.misconceptions.rule import Numbers, Rule, Variant
 
 _EXPAND: Final = "Expand brackets and simplify"
 X2: Final = "x²"

@@ -6,9 +6,10 @@ from fractions import Fraction
 from math import gcd
 from typing import Final
 
+from ray_pipeline.data.draw import Draw
 from ray_pipeline.data.misconceptions.notation import bracket, poly
 from ray_pipeline.data.misconceptions.phrasing import do, redo
-from ray_pipeline.data.misconceptions.rule import Draw, Numbers, Rule, Variant
+from ray_pipeline.data.misconceptions.rule import Numbers, Rule, Variant
 
 
 def _double(d: Draw) -> Numbers:

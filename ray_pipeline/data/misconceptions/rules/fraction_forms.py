@@ -7,9 +7,10 @@ from fractions import Fraction
 from math import gcd
 from typing import Any, Final
 
+from ray_pipeline.data.draw import Draw
 from ray_pipeline.data.misconceptions.notation import over
 from ray_pipeline.data.misconceptions.phrasing import work_out
-from ray_pipeline.data.misconceptions.rule import Draw, Numbers, Rule, Variant
+from ray_pipeline.data.misconceptions.rule import Numbers, Rule, Variant
 
 _MIXED: Final = "Convert between mixed numbers and improper fractions"
 Pair = tuple[int, int]

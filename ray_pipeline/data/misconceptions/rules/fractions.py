@@ -5,9 +5,10 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import Final
 
+from ray_pipeline.data.draw import Draw
 from ray_pipeline.data.misconceptions.notation import lcm, mixed, over
 from ray_pipeline.data.misconceptions.phrasing import evaluate, work_out
-from ray_pipeline.data.misconceptions.rule import Draw, Numbers, Rule, Variant
+from ray_pipeline.data.misconceptions.rule import Numbers, Rule, Variant
 
 _BOTTOMS: Final = (2, 3, 4, 5, 6, 7, 8, 9, 10, 12)
 _SUM: Final = "Add and subtract fractions"

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
+from ray_pipeline.data.draw import Draw
 from ray_pipeline.data.misconceptions.phrasing import evaluate, work_out
-from ray_pipeline.data.misconceptions.rule import Draw, Numbers, Rule, Variant
+from ray_pipeline.data.misconceptions.rule import Numbers, Rule, Variant
 
 _SUM: Final = "Add and subtract negative numbers"
 _PRODUCT: Final = "Multiply and divide negative numbers"

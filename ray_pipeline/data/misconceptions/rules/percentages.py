@@ -6,9 +6,10 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Final
 
+from ray_pipeline.data.draw import Draw
 from ray_pipeline.data.misconceptions.notation import dec, money, show
 from ray_pipeline.data.misconceptions.phrasing import evaluate, work_out
-from ray_pipeline.data.misconceptions.rule import Draw, Numbers, Rule, Variant
+from ray_pipeline.data.misconceptions.rule import Numbers, Rule, Variant
 
 _CHANGE: Final = "Increase or decrease an amount by a percentage"
 _CONVERT: Final = "Convert between percentages, fractions and decimals"

@@ -6,8 +6,9 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Final
 
+from ray_pipeline.data.draw import Draw
 from ray_pipeline.data.misconceptions.notation import dec, over
-from ray_pipeline.data.misconceptions.rule import Draw, Numbers, Rule, Variant
+from ray_pipeline.data.misconceptions.rule import Numbers, Rule, Variant
 
 _SINGLE: Final = "Find probabilities of single events"
 _COMBINED: Final = "Find probabilities of combined events"

@@ -6,8 +6,9 @@ from fractions import Fraction
 from math import gcd
 from typing import Final
 
+from ray_pipeline.data.draw import Draw
 from ray_pipeline.data.misconceptions.notation import dec, over, ratio
-from ray_pipeline.data.misconceptions.rule import Draw, Numbers, Rule, Variant
+from ray_pipeline.data.misconceptions.rule import Numbers, Rule, Variant
 
 _SHARE: Final = "Share an amount in a given ratio"
 _SCALE: Final = "Solve problems of direct and inverse proportion"

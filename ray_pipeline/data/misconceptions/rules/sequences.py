@@ -5,8 +5,9 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import Final
 
+from ray_pipeline.data.draw import Draw
 from ray_pipeline.data.misconceptions.notation import listed, poly
-from ray_pipeline.data.misconceptions.rule import Draw, Numbers, Rule, Variant
+from ray_pipeline.data.misconceptions.rule import Numbers, Rule, Variant
 
 _NTH: Final = "Find and use the nth term of a sequence"
 _NEXT: Final = "Continue a sequence"
