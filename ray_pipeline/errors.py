@@ -39,3 +39,7 @@ class ShardError(PipelineError):
 
 class TrainingError(PipelineError):
     """A training run cannot start or cannot go on."""
+
+
+class SandboxError(PipelineError):
+    """Programs cannot be held as the settings ask, or a jail broke."""

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-ROOMS = ("", "text", "data", "models", "metrics", "objectives", "training")
+ROOMS = ("", "text", "data", "models", "metrics", "objectives", "sandbox", "training")
 BLOCKED = ("ray", "vllm", "faiss", "hydra", "omegaconf")
 SCRIPT = """
 import importlib, sys

@@ -17,6 +17,7 @@ FLOORS = {
     "metrics": 3,
     "objectives": 3,
     "placement": 3,
+    "sandbox": 3,
     "retrieval": 4,
     "rollout": 4,
     "synthesis": 4,

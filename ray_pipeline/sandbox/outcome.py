@@ -1,0 +1,75 @@
+"""What became of a program, in words that a table can count."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+from ray_pipeline.sandbox.held import Held
+
+Ended = Literal[
+    "finished",  # it did what it was asked, whatever its answers are
+    "syntax",  # its text is no Python
+    "missing",  # it has no function of the name
+    "exception",  # it raised
+    "assertion",  # it, or a test of it, raised AssertionError
+    "timeout",  # its time was up, by the clock or computing
+    "memory",  # it asked for more than it may have
+    "forbidden",  # it did what no program may, and was refused
+    "output",  # it said more than it may
+    "unspeakable",  # it returned what is no plain data
+    "malformed",  # what it sent cannot be read
+    "exit",  # it ended itself before it was done
+    "crash",  # a signal ended it
+    "unwanted",  # its answers were refused, so it was not asked on
+]
+REFUSED: Final = ("PermissionError", "BlockingIOError")  # how Python shows what the layers refuse
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a program ended, what it used, and by what it was held."""
+
+    ended: Ended
+    detail: str
+    seconds: float  # by the clock, from its birth to the end of its last process
+    cpu: float
+    kilobytes: int
+    held: Held
+    answers: tuple[Any, ...] = ()  # of calls, in their order, until the first that failed
+    printed: bytes = b""  # of a script
+    exit_code: int | None = None  # of a script
+
+
+def of_failure(failure: Mapping[str, Any]) -> tuple[Ended, str]:
+    """What an error that a program told of is called."""
+    kind, phase = str(failure.get("type", "")), str(failure.get("phase", ""))
+    detail = f"{kind}: {failure.get('text', '')}"[:400]
+    if phase in ("syntax", "missing", "unspeakable"):
+        return phase, detail  # type: ignore[return-value]
+    if kind == "MemoryError":
+        return "memory", detail
+    if kind == "AssertionError":
+        return "assertion", detail
+    if kind in REFUSED:
+        return "forbidden", detail
+    return ("exit" if kind in ("SystemExit", "KeyboardInterrupt", "GeneratorExit") else "exception"), detail
+
+
+def of_report(report: Mapping[str, Any], cpu_limit: int) -> tuple[Ended, str]:
+    """What the end of a program that fell silent is called."""
+    code = report["exit"]
+    if report["killed"] == "wall":
+        return "timeout", f"after {report['seconds']:.1f} s by the clock"
+    if code < 0:
+        name = signal.Signals(-code).name
+        if -code in (signal.SIGKILL, signal.SIGXCPU) and report["cpu"] >= 0.9 * cpu_limit:
+            return "timeout", f"after {report['cpu']:.1f} s of computing"
+        if -code == signal.SIGSYS:
+            return "forbidden", "a system call of another machine"
+        if -code == signal.SIGXFSZ:
+            return "output", "a file larger than it may be"
+        return "crash", f"ended by {name}"
+    return "exit", f"ended itself with {code} before it was done"
