@@ -57,7 +57,7 @@ WORDS = ("search.method=bm25", "data.rows=300", "search.k=100")  # a job that ne
 def test_the_list_names_every_job_with_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     listing.main()
     lines = [line.split(maxsplit=1) for line in capsys.readouterr().out.splitlines()[2:]]
-    assert {name for name, _ in lines} == {*ALL, "attach", "compare", "convert", "prune", "show", "verify"}
+    assert {name for name, _ in lines} == {*ALL, "attach", "compare", "convert", "leaderboard", "prune", "show", "verify"}
     assert all(len(summary) > 20 for _, summary in lines)
 
 
@@ -80,7 +80,7 @@ def test_help_of_the_pipeline_shows_the_settings_of_every_kind_of_step() -> None
     assert "  --dry-run\n" in text
 
 
-@pytest.mark.parametrize("job", ["show", "verify", "prune", "compare", "attach"])
+@pytest.mark.parametrize("job", ["show", "verify", "prune", "compare", "attach", "leaderboard"])
 def test_help_of_the_tools(job: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setattr(sys, "argv", [job, "--help"])
     with pytest.raises(SystemExit) as ended:
