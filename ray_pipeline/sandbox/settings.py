@@ -14,12 +14,12 @@ class LimitSettings(Settings):
     """Hard limits of one program: what goes beyond one of them ends it."""
 
     wall: float = identity(10.0, "seconds by the clock", gt=0)
-    cpu: int = identity(10, "seconds of computing", ge=1)
-    memory_mb: int = identity(1024, "MB of memory beyond the interpreter's own", ge=16)
+    cpu: int = identity(60, "seconds of computing", ge=1)
+    memory_mb: int = identity(4096, "MB of memory beyond the interpreter's own", ge=16)
     threads: int = identity(32, "threads; processes are never allowed", ge=1)
     open_files: int = identity(64, "open files", ge=8)
     file_mb: int = identity(16, "MB of one file, and four times that in all", ge=1)
-    output_mb: int = identity(16, "MB that a program may answer or print", ge=1)
+    output_mb: int = identity(64, "MB that a program may answer or print", ge=1)
     stack_mb: int = identity(64, "MB of stack", ge=1)
 
 

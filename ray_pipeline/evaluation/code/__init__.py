@@ -1,0 +1,1 @@
+"""Judging programs: which are right, and how fast they are."""

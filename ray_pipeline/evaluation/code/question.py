@@ -1,0 +1,83 @@
+"""A problem made ready to judge many programs by: arguments encoded once, answers of the canonical program known, a time to wait.
+
+Problems whose file states no answers have their canonical program asked, in the sandbox like any other: it is data from a file, too. evalplus runs
+the base calls and the others in two processes, so a program that remembers things may answer differently; here they are two parts as well.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ray_pipeline.config import Settings, identity
+from ray_pipeline.data.problems.problem import Arguments, Comparison, Problem
+from ray_pipeline.data.problems.told import told
+from ray_pipeline.errors import DataError
+from ray_pipeline.metrics.code_answers import as_expected, comparisons_in_order
+from ray_pipeline.sandbox.inside import plain
+from ray_pipeline.sandbox.sandbox import Sandbox
+
+
+class PatienceSettings(Settings):
+    """How long a program may take to be right. Not how fast it is: that is another question, asked of programs that are right."""
+
+    least: float = identity(2.0, "seconds that any program may take", gt=0)
+    times: float = identity(10.0, "and this many times what the canonical program took", ge=0)
+    canonical: float = identity(60.0, "seconds that a canonical program may take itself", gt=0)
+
+
+@dataclass(frozen=True)
+class Part:
+    """Calls that are made in one process, and what is right."""
+
+    calls: Sequence[Arguments]
+    encoded: Sequence[bytes]
+    expected: Sequence[Any]
+    comparisons: Sequence[Comparison]
+    wall: float
+
+    def __len__(self) -> int:
+        return len(self.calls)
+
+
+@dataclass(frozen=True)
+class Question:
+    """A problem as programs are asked it: by calls in one or two parts, or by tests that are a program."""
+
+    problem: Problem
+    parts: Sequence[Part]
+    wall: float  # of tests
+
+
+def question(problem: Problem, sandbox: Sandbox, patience: PatienceSettings) -> Question:
+    """The problem ready to be asked; a canonical program that fails is refused by name, since no verdict could be trusted."""
+    if not problem.calls:
+        if problem.tests is None:
+            raise DataError(f"problem {problem.task_id}: has neither calls nor tests, so no program can be judged by it")
+        return Question(problem, (), patience.least)
+    parts = []
+    for start, stop in ((0, problem.base_calls), (problem.base_calls, len(problem.calls))):
+        if start < stop:
+            parts.append(_part(problem, start, stop, sandbox, patience))
+    return Question(problem, parts, patience.least)
+
+
+def _part(problem: Problem, start: int, stop: int, sandbox: Sandbox, patience: PatienceSettings) -> Part:
+    calls = problem.calls[start:stop]
+    encoded = [plain.encode(list(one)) for one in calls]
+    wall = patience.least
+    if problem.expected is not None:
+        expected: Sequence[Any] = problem.expected[start:stop]
+    elif problem.canonical is None:
+        raise DataError(f"problem {problem.task_id}: states no answers and has no canonical program to ask for them")
+    else:
+        found = sandbox.call_encoded(told(problem.canonical, problem), problem.entry_point, encoded, wall=patience.canonical)
+        if found.ended != "finished":
+            raise DataError(
+                f"problem {problem.task_id}: its canonical program ended with {found.ended} at call {start + len(found.answers)}: {found.detail} "
+                "(mend or leave out the problem, or raise judge.patience.canonical or sandbox.limits)"
+            )
+        expected = [as_expected(one, problem.comparison) for one in found.answers]
+        wall += patience.times * found.seconds
+    return Part(calls, encoded, expected, comparisons_in_order(expected, problem.comparison), wall)
