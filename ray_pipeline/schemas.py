@@ -173,3 +173,27 @@ def conform(table: pa.Table, schema: pa.Schema, where: object) -> pa.Table:
         except (pa.ArrowInvalid, pa.ArrowNotImplementedError, pa.ArrowTypeError) as problem:
             raise DataError(f"{where}: column {field.name!r} is {column.type}, not {field.type}: {problem}") from problem
     return pa.table(columns, schema=schema)
+
+
+SOLUTIONS: Final = pa.schema(
+    [
+        _required("task_id", pa.string()),
+        _required("sample", pa.int32()),
+        _required("text", pa.string()),  # a whole program
+        pa.field("source", pa.string()),  # who wrote it, where that is known
+    ]
+)
+
+VERDICTS: Final = pa.schema(
+    [
+        *SOLUTIONS,
+        _required("passed", pa.bool_()),
+        _required("passed_base", pa.bool_()),
+        _required("reason", pa.string()),
+        _required("detail", pa.string()),
+        _required("seconds", pa.float64()),
+        _required("cpu", pa.float64()),
+        _required("level", pa.string()),  # of the sandbox
+        _required("live", pa.bool_()),  # its tests shared its process
+    ]
+)

@@ -9,6 +9,7 @@ import shutil
 import socket
 import subprocess
 import tempfile
+import weakref
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -93,6 +94,7 @@ class Nursery:
             finally:
                 theirs.close()
             self.control = own
+            self._ending = weakref.finalize(self, _end, own, self._process, self._outside)  # also where nobody closes it
             own.settimeout(START_SECONDS)
             try:
                 first = json.loads(own.recv(1 << 16) or b"{}")
@@ -134,11 +136,15 @@ class Nursery:
     def close(self) -> None:
         """End the jail and whatever runs in it."""
         self.broken = True
-        self.control.close()  # the nursery reads the end of its orders, kills and leaves
-        try:
-            self._process.wait(GRACE)
-        except subprocess.TimeoutExpired:
-            self._process.kill()  # its children have asked the kernel to follow it
-            self._process.wait()
-        if self._outside:
-            shutil.rmtree(self._outside, ignore_errors=True)
+        self._ending()
+
+
+def _end(control: socket.socket, process: subprocess.Popen[bytes], outside: str | None) -> None:
+    control.close()  # the nursery reads the end of its orders, kills and leaves
+    try:
+        process.wait(GRACE)
+    except subprocess.TimeoutExpired:
+        process.kill()  # its children have asked the kernel to follow it
+        process.wait()
+    if outside:
+        shutil.rmtree(outside, ignore_errors=True)

@@ -25,6 +25,7 @@ from jobs.evaluate import EvaluateJob, evaluate
 from jobs.fold import FoldJob
 from jobs.generate import GenerateJob
 from jobs.index import IndexJob
+from jobs.judge import JudgeJob
 from jobs.merge import MergeJob
 from jobs.mine import MineJob
 from jobs.pipeline import PipelineJob, pipeline
@@ -49,7 +50,7 @@ RETRIEVING = {"embed": EmbedJob, "search": SearchJob, "mine": MineJob, "evaluate
 COMPUTING = {**RETRIEVING, "pseudo_label": PseudoLabelJob, "train_embedder": TrainEmbedderJob}
 RERANKING = {"score": ScoreJob, "rerank": RerankJob, "train_reranker": TrainRerankerJob}
 SERVED = {"fold": FoldJob, "index": IndexJob, "publish": PublishJob, "serve": ServeJob}
-POLICIES = {"describe": DescribeJob, "dpo": DpoJob, "generate": GenerateJob, "sft": SftJob, "synthesise": SynthesiseJob}
+POLICIES = {"describe": DescribeJob, "dpo": DpoJob, "generate": GenerateJob, "judge": JudgeJob, "sft": SftJob, "synthesise": SynthesiseJob}
 ALL = {**COMPUTING, **RERANKING, **SERVED, **POLICIES, "merge": MergeJob, "sweep": SweepTrainEmbedder}
 WORDS = ("search.method=bm25", "data.rows=300", "search.k=100")  # a job that needs no model and no Ray
 

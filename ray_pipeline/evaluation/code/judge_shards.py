@@ -1,0 +1,67 @@
+"""Verdicts shard by shard: a shard is some problems with all their solutions, its worker holds a sandbox.
+
+A problem's own answers are computed where its solutions are judged, so nothing but texts travels.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import pyarrow as pa
+
+from ray_pipeline.artifacts import parquet_bytes, write_shard
+from ray_pipeline.data.problems.problem import Problem
+from ray_pipeline.evaluation.code.judging import judge
+from ray_pipeline.evaluation.code.question import PatienceSettings, question
+from ray_pipeline.sandbox.sandbox import Sandbox
+from ray_pipeline.sandbox.settings import SandboxSettings
+from ray_pipeline.schemas import VERDICTS
+from ray_pipeline.storage import Location
+
+
+@dataclass(frozen=True)
+class MakeJudgeShard:
+    """Makes a judge wherever it is to work."""
+
+    problems: Callable[[], Sequence[Problem]]
+    sandbox: SandboxSettings
+    patience: PatienceSettings
+    live: bool
+    artifact: str
+    prefix: str
+
+    def __call__(self, device: str) -> JudgeShard:
+        return JudgeShard(self)
+
+
+class JudgeShard:
+    """Holds the problems and a sandbox."""
+
+    def __init__(self, plan: MakeJudgeShard) -> None:
+        self.plan, self.sandbox = plan, Sandbox(plan.sandbox)
+        self.problems = {one.task_id: one for one in plan.problems()}
+
+    def __call__(self, shard: dict[str, Any]) -> dict[str, Any]:
+        started, rows = time.time(), []
+        for task, solutions in _by_task(shard["solutions"]):
+            asked = question(self.problems[task], self.sandbox, self.plan.patience)
+            verdicts: dict[str, dict[str, Any]] = {}
+            for solution in solutions:
+                text = solution["text"]
+                if text not in verdicts:  # one program written twice is run once
+                    verdicts[text] = asdict(judge(asked, text, self.sandbox, self.plan.live))
+                rows.append({**solution, **verdicts[text]})
+        table = pa.Table.from_pylist(rows, schema=VERDICTS)
+        passed = sum(row["passed"] for row in rows)
+        extra = {"counts": {"solutions": len(rows), "passed": passed}, "held": self.sandbox.held.sentence(), "started": started, "ended": time.time()}
+        return write_shard(Location.of(self.plan.artifact), self.plan.prefix, shard["shard"], parquet_bytes(table), len(table), extra)
+
+
+def _by_task(solutions: Sequence[dict[str, Any]]) -> list[tuple[str, list[dict[str, Any]]]]:
+    found: dict[str, list[dict[str, Any]]] = {}
+    for one in solutions:
+        found.setdefault(one["task_id"], []).append(one)
+    return list(found.items())
