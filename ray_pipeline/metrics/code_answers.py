@@ -12,10 +12,11 @@ Lax, and kept: True == 1 == 1.0 at any depth, since `==` says so; after the firs
 no list; NaN is never right; 3 is not close to 3.0000001, only equal to 3.0; floats inside dictionaries, and nested ones before any plain float,
 have to be exact.
 
-Differences. evalplus finds every answer to HumanEval/32 wrong (it leaves the loop before it counts); here a root is right. It compares live
-objects, where a class of the solution can call itself equal to anything; here both sides are plain values. It takes one NaN inside two lists
-for equal where it happens to be the same object. Where comparing raises before evalplus gets to the float, it lowers no later bar: then single
-calls may be judged differently, and the run is wrong by both.
+Differences. Numbers are close to numbers only: evalplus takes [[]] for any [x], since nothing at all is far from nothing. evalplus finds every
+answer to HumanEval/32 wrong (it leaves the loop before it counts); here a root is right. It compares live objects, where a class of the solution
+can call itself equal to anything; here both sides are plain values. It takes one NaN inside two lists for equal where it happens to be the same
+object. Where comparing raises before evalplus gets to the float, it lowers no later bar: then single calls may be judged differently, and the run
+is wrong by both.
 """
 
 from __future__ import annotations
@@ -32,7 +33,8 @@ from ray_pipeline.data.problems.problem import Comparison
 _FLOAT_ATOL: Final = 1e-6
 _RTOL: Final = 1e-7
 # What comparing plain values of different shapes raises: no number, not hashable, not iterable, ragged, too large, too deep.
-_INCOMPARABLE: Final = (TypeError, ValueError, ArithmeticError, RecursionError)
+_INCOMPARABLE: Final = (TypeError, ValueError, ArithmeticError, RecursionError, MemoryError)
+_MOST_BROADCAST: Final = 1_000_000  # numbers: an answer of a few bytes could be broadcast to terabytes
 
 
 def as_expected(answer: Any, comparison: Comparison) -> Any:
@@ -72,7 +74,7 @@ def _right(got: Any, expected: Any, arguments: Sequence[Any], comparison: Compar
     """Whether `got` is right without being close."""
     kind = comparison.kind
     if kind == "set":
-        return set(got) == set(expected)
+        return _same_members(got, expected)
     if kind == "not_none":
         return bool(as_answered(got, comparison) == expected)
     if kind == "anything" or bool(got == expected):
@@ -86,10 +88,34 @@ def _right(got: Any, expected: Any, arguments: Sequence[Any], comparison: Compar
     return False
 
 
+def _same_members(got: Any, expected: Any) -> bool:
+    """As sets, without making one of a program's answer: that could take all memory, or for ever."""
+    right, seen = set(expected), set()
+    for one in got:
+        if one not in right:
+            return False
+        seen.add(one)
+    return len(seen) == len(right)
+
+
 def _close(got: Any, expected: Any, atol: float) -> bool:
     if type(got) is not type(expected) or (isinstance(expected, list | tuple) and len(got) != len(expected)):
         return False
+    ours, theirs = _shape(got), _shape(expected)
+    if ours is None or theirs is None or (ours != theirs and math.prod(np.broadcast_shapes(ours, theirs)) > _MOST_BROADCAST):
+        return False
     return bool(np.allclose(got, expected, rtol=_RTOL, atol=atol))
+
+
+def _shape(value: Any) -> tuple[int, ...] | None:
+    """Of nested lists of nothing but numbers; None where it is anything else, or empty somewhere."""
+    if isinstance(value, int | float | complex):
+        return ()
+    if not isinstance(value, list | tuple) or not value:
+        return None
+    shapes = {_shape(one) for one in value}
+    inner = shapes.pop()
+    return None if shapes or inner is None else (len(value), *inner)
 
 
 def _floats(value: Any) -> bool:

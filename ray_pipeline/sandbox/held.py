@@ -16,6 +16,7 @@ from typing import Any
 
 from ray_pipeline.errors import SandboxError
 from ray_pipeline.sandbox import plan
+from ray_pipeline.sandbox.inside.clearing import clear
 from ray_pipeline.sandbox.settings import LEVELS, Level, SandboxSettings
 
 START_SECONDS = 60.0
@@ -94,7 +95,7 @@ class Nursery:
             finally:
                 theirs.close()
             self.control = own
-            self._ending = weakref.finalize(self, _end, own, self._process, self._outside)  # also where nobody closes it
+            self._ending = weakref.finalize(self, _end, os.getpid(), own, self._process, self._outside)  # also where nobody closes it
             own.settimeout(START_SECONDS)
             try:
                 first = json.loads(own.recv(1 << 16) or b"{}")
@@ -131,6 +132,11 @@ class Nursery:
             self.close()
             raise SandboxError("a jail did not report how its program ended, and was ended")
         found: dict[str, Any] = json.loads(message)
+        if "unconfined" in found:
+            self.close()
+            raise SandboxError(f"a program could not be confined, so it was not run: {found['unconfined']}")
+        if found["spent"]:
+            self.close()  # its folder could not be cleared; the next program gets a new jail
         return found
 
     def close(self) -> None:
@@ -139,7 +145,9 @@ class Nursery:
         self._ending()
 
 
-def _end(control: socket.socket, process: subprocess.Popen[bytes], outside: str | None) -> None:
+def _end(holder: int, control: socket.socket, process: subprocess.Popen[bytes], outside: str | None) -> None:
+    if os.getpid() != holder:
+        return  # a fork of the holder that ends; the jail is not its own
     control.close()  # the nursery reads the end of its orders, kills and leaves
     try:
         process.wait(GRACE)
@@ -147,4 +155,5 @@ def _end(control: socket.socket, process: subprocess.Popen[bytes], outside: str 
         process.kill()  # its children have asked the kernel to follow it
         process.wait()
     if outside:
+        clear(f"{outside}/program")
         shutil.rmtree(outside, ignore_errors=True)

@@ -25,6 +25,7 @@ Ended = Literal[
     "crash",  # a signal ended it
     "unwanted",  # its answers were refused, so it was not asked on
 ]
+SHOWN: Final = 400  # characters of a detail
 REFUSED: Final = ("PermissionError", "BlockingIOError")  # how Python shows what the layers refuse
 
 
@@ -45,8 +46,8 @@ class Outcome:
 
 def of_failure(failure: Mapping[str, Any]) -> tuple[Ended, str]:
     """What an error that a program told of is called."""
-    kind, phase = str(failure.get("type", "")), str(failure.get("phase", ""))
-    detail = f"{kind}: {failure.get('text', '')}"[:400]
+    kind, phase, text = (_text(failure.get(key)) for key in ("type", "phase", "text"))
+    detail = f"{kind}: {text}"
     if phase in ("syntax", "missing", "unspeakable"):
         return phase, detail  # type: ignore[return-value]
     if kind == "MemoryError":
@@ -64,7 +65,7 @@ def of_report(report: Mapping[str, Any], cpu_limit: int) -> tuple[Ended, str]:
     if report["killed"] == "wall":
         return "timeout", f"after {report['seconds']:.1f} s by the clock"
     if code < 0:
-        name = signal.Signals(-code).name
+        name = next((one.name for one in signal.Signals if one == -code), f"signal {-code}")
         if -code in (signal.SIGKILL, signal.SIGXCPU) and report["cpu"] >= 0.9 * cpu_limit:
             return "timeout", f"after {report['cpu']:.1f} s of computing"
         if -code == signal.SIGSYS:
@@ -73,3 +74,13 @@ def of_report(report: Mapping[str, Any], cpu_limit: int) -> tuple[Ended, str]:
             return "output", "a file larger than it may be"
         return "crash", f"ended by {name}"
     return "exit", f"ended itself with {code} before it was done"
+
+
+def _text(value: Any) -> str:
+    """What a program says of itself may be anything."""
+    return value if isinstance(value, str) else "" if value is None else "?"
+
+
+def showable(detail: str) -> str:
+    """A detail that any file and terminal can hold: short, whole characters, none that moves a cursor."""
+    return "".join(one if one.isprintable() else repr(one)[1:-1] for one in detail[:400])[:SHOWN]

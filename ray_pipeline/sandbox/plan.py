@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import shutil
 import sys
-import sysconfig
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,17 +18,19 @@ BOOT: Final = (
     "import sys, json, socket; sys.path.insert(0, sys.argv[1]); from inside import nursery; "
     "nursery.main(socket.socket(fileno=int(sys.argv[2])), json.loads(sys.argv[3]))"
 )
-LIBRARIES: Final = ("/usr/lib", "/usr/lib64", "/lib", "/lib64", "/usr/local/lib", "/etc/ld.so.cache", "/usr/share/zoneinfo")
+LIBRARIES: Final = (  # shared ones, wherever distributions keep them; not all of /usr/lib, which holds packages of Python too
+    *(f"{place}/{machine}-linux-gnu" for place in ("/usr/lib", "/lib") for machine in ("x86_64", "aarch64")),
+    "/usr/lib64", "/lib64", "/etc/ld.so.cache", "/usr/share/zoneinfo",
+)  # fmt: skip
+PACKAGES: Final = ("site-packages", "dist-packages")
 JAILED: Final = "/programs"  # where a jail's own disk is mounted
-USERS: Final = (
-    61_000,
-    4_000,
-)  # first and count: numbers that no user of a machine has; a nursery's depends on its process, so two never share limits
+USERS: Final = ((2_000_000_000, 1_000_000), (60_000, 1_000))  # first and count: numbers that no user has; the second where a container knows few
 IMPORTS: Final = (  # what programs import most, loaded once
     "abc", "array", "ast", "base64", "bisect", "calendar", "cmath", "collections", "collections.abc", "copy", "ctypes", "datetime", "decimal", "enum",
     "fractions", "functools", "hashlib", "heapq", "io", "itertools", "json", "math", "operator", "queue", "random", "re", "statistics", "string",
     "struct", "sys", "textwrap", "threading", "time", "traceback", "types", "typing", "unittest", "uuid",
 )  # fmt: skip
+_NURSERIES: Final = itertools.count()
 
 
 def interpreter() -> str:
@@ -36,12 +38,16 @@ def interpreter() -> str:
     return str(Path(getattr(sys, "_base_executable", sys.executable)).resolve())
 
 
+def library() -> Path:
+    """The folder of the standard library: of the interpreter itself, not of a virtual environment."""
+    return Path(os.__file__).resolve().parent
+
+
 def readable(settings: SandboxSettings) -> list[str]:
-    """What a program may read: the standard library, the machine's shared libraries, what the settings add."""
-    library = {str(Path(path).resolve()) for path in (sysconfig.get_path("stdlib"), sysconfig.get_path("platstdlib"))}
-    base = Path(sys.base_prefix).resolve()
-    shared = {str(base / "lib")} if base != Path("/usr") else set()
-    return sorted({*library, *shared, *LIBRARIES, str(INSIDE), *(str(Path(path).resolve()) for path in settings.packages)})
+    """What a program may read: the standard library without the packages that lie in it, shared libraries, what the settings add."""
+    standard = [str(path) for path in library().iterdir() if path.name not in PACKAGES]
+    interpreters = [str(path) for path in library().parent.glob("libpython*")]
+    return sorted({*standard, *interpreters, *LIBRARIES, str(INSIDE), *(str(Path(path).resolve()) for path in settings.packages)})
 
 
 def check_packages(settings: SandboxSettings) -> None:
@@ -60,9 +66,10 @@ def command(settings: SandboxSettings, jail: str, folder: str, control: int) -> 
     plan: dict[str, Any] = {
         "jail": jail,
         "readable": seen,
+        "listed": [str(library())],  # or nothing would be found in it
         "folder": folder,
         "megabytes": 4 * limits.file_mb,
-        "user": USERS[0] + os.getpid() % USERS[1],
+        "user": _user(),
         "imports": IMPORTS,
         "packages": [str(Path(path).resolve()) for path in settings.packages],
         "bounds": {
@@ -76,6 +83,13 @@ def command(settings: SandboxSettings, jail: str, folder: str, control: int) -> 
     }
     start = [interpreter(), "-I", "-S", "-B", "-X", "utf8", "-c", BOOT, str(INSIDE.parent), str(control), json.dumps(plan)]
     return [*_bubblewrap(seen, folder, limits.file_mb), *start] if jail == "bubblewrap" else start
+
+
+def _user() -> int:
+    """A user for the programs of one nursery; each nursery takes its own, since the programs of a user share its limits."""
+    known = [[int(word) for word in line.split()] for line in Path("/proc/self/uid_map").read_text(encoding="ascii").splitlines()]
+    first, count = next((users for users in USERS if any(start <= users[0] < start + size for start, _, size in known)), USERS[-1])
+    return first + (os.getpid() * 64 + next(_NURSERIES)) % count
 
 
 def _bubblewrap(seen: list[str], folder: str, file_mb: int) -> list[str]:

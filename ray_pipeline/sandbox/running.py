@@ -10,7 +10,7 @@ from typing import Any
 
 from ray_pipeline.sandbox.held import Nursery
 from ray_pipeline.sandbox.inside import plain
-from ray_pipeline.sandbox.outcome import Ended, Outcome, of_failure, of_report
+from ray_pipeline.sandbox.outcome import Ended, Outcome, of_failure, of_report, showable
 from ray_pipeline.sandbox.settings import LimitSettings
 from ray_pipeline.sandbox.talk import Talk, TooMuchError
 
@@ -26,8 +26,12 @@ class Running:
 
     def __enter__(self) -> Running:
         (self._own, theirs), (self._printed, output) = socket.socketpair(), socket.socketpair()
-        with theirs, output:
-            self._nursery.order({**self._order, "wall": self._wall}, theirs.fileno(), output.fileno())
+        try:
+            with theirs, output:
+                self._nursery.order({**self._order, "wall": self._wall}, theirs.fileno(), output.fileno())
+        except BaseException:
+            self._leave()
+            raise
         self.talk = Talk(self._own, self._printed, self._limits.output_mb << 20, time.monotonic() + self._wall)
         return self
 
@@ -37,13 +41,19 @@ class Running:
                 self.ended = "output", str(error)
             elif isinstance(error, plain.MalformedError):
                 self.ended = "malformed", str(error)
-            if self.ended is not None or self.talk.late or error is not None:
+            if not self.talk.over:
                 self._nursery.kill()
             self._report = self._nursery.report()
         finally:
-            self._own.close()
-            self._printed.close()
+            self._leave()
         return isinstance(error, TooMuchError | plain.MalformedError)
+
+    def _leave(self) -> None:
+        """Close both ends; a jail whose report was not heard would give it to the next program, so it is ended."""
+        self._own.close()
+        self._printed.close()
+        if not self._report:
+            self._nursery.close()
 
     def told(self) -> Iterator[dict[str, Any]]:
         """What the program says, message by message."""
@@ -66,6 +76,10 @@ class Running:
         """What became of it, once it has ended."""
         report = self._report
         late: tuple[Ended, str] = "timeout", f"after {self._wall:g} s by the clock"
-        ended = self.ended or (late if self.talk.late else of_report(report, self._limits.cpu))
+        if report["killed"] == "wall":  # whatever it had told before
+            self.ended = late
+        ended, detail = self.ended or (late if self.talk.late else of_report(report, self._limits.cpu))
         printed = bytes(self.talk.printed)
-        return Outcome(*ended, report["seconds"], report["cpu"], report["kilobytes"], self._nursery.held, answers, printed, exit_code)
+        return Outcome(
+            ended, showable(detail), report["seconds"], report["cpu"], report["kilobytes"], self._nursery.held, answers, printed, exit_code
+        )

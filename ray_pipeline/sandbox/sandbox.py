@@ -72,16 +72,20 @@ class Sandbox:
         stand-in that asks it for answers. `live` puts both into one process, for tests that need more than plain data: there a program can
         forge its verdict."""
         if live:
-            with self._running("candidate", {"kind": "checks", "live": True, "source": text, "entry_point": entry_point}, wall) as both:
-                both.talk.say([_bytes(tests)])
+            with self._running("candidate", {"kind": "checks", "live": True, "entry_point": entry_point}, wall) as both:
+                both.talk.say([_bytes(tests), _bytes(text)])
                 both.ended = _verdict(both, _nothing)
             return both.outcome()
         with self._running("candidate", {"kind": "calls", "entry_point": entry_point, "echo": True}, wall) as program:
             program.talk.say([_bytes(text)])
-            if next(program.told(), {}).get("loaded"):
+            first = next(program.told(), {})
+            if "type" in first:
+                program.ended = of_failure(first)
+            elif "loaded" in first:
                 with self._running("tests", {"kind": "checks", "live": False, "entry_point": entry_point}, wall) as tester:
                     tester.talk.say([_bytes(tests)])
-                    tester.ended = program.ended = _verdict(tester, lambda asked: _asked(program, asked))
+                    tester.ended = _verdict(tester, lambda asked: _asked(program, asked))
+                program.ended = program.ended or tester.ended
         return program.outcome()
 
     def run(self, text: str, wall: float | None = None) -> Outcome:
@@ -92,7 +96,8 @@ class Sandbox:
             for last in program.told():
                 program.ended = of_failure(last) if "type" in last else ("finished", "")
             program.talk.rest()
-        return program.outcome(exit_code=last.get("exit"))
+        code = last.get("exit")
+        return program.outcome(exit_code=code if type(code) is int else None)
 
     def _running(self, name: str, order: dict[str, Any], wall: float | None) -> Running:
         return Running(self._nursery(name), self.settings.limits, order, wall)
@@ -127,8 +132,12 @@ def _verdict(tester: Running, answer: Callable[[Any], bytes | None]) -> tuple[En
 def _asked(program: Running, arguments: Any) -> bytes | None:
     """The program's answer as the tests' process may read it: decoded and written anew, so it is plain data whatever was sent."""
     program.talk.say([plain.encode(arguments)])
-    answer = next(program.told(), None)
-    return None if answer is None else plain.encode(answer)
+    try:
+        answer = next(program.told(), None)
+        return None if answer is None else plain.encode(answer)
+    except (plain.MalformedError, plain.UnspeakableError) as problem:
+        program.ended = "malformed", str(problem)
+        return None
 
 
 def _nothing(asked: Any) -> bytes | None:

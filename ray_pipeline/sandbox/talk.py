@@ -43,6 +43,11 @@ class Talk:
             if self._stream not in self._open or not self._step():
                 return
 
+    @property
+    def over(self) -> bool:
+        """Whether the program closed its stream, as it does when it ends."""
+        return self._stream not in self._open
+
     def rest(self) -> None:
         """What is still printed after the last message."""
         while self._open and self._step():

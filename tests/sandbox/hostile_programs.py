@@ -6,6 +6,7 @@ refusal itself and returned what it saw, which must not be "out".
 
 from __future__ import annotations
 
+import sys
 import textwrap
 
 PROGRAMS: dict[str, tuple[str, tuple[str, ...]]] = {}
@@ -55,7 +56,7 @@ body("a thousand open files", ("exception", "forbidden"), "kept = [open('a%d' % 
 body("a huge file", ("output", "exception"), "with open('big', 'wb') as f:\n    for _ in range(1000): f.write(bytes(1 << 20))")
 body("many files", ("exception", "timeout"), "n = 0\nwhile True:\n    with open('n%d' % n, 'wb') as f: f.write(bytes(1 << 20))\n    n += 1")
 body("many empty files", ("exception", "timeout"), "n = 0\nwhile True:\n    open('n%d' % n, 'wb').close()\n    n += 1")
-body("huge answer", "output", "return 'x' * (1 << 23)")
+body("huge answer", "output", "return 'x' * (1 << 24)")
 body("many prints", ("output", "timeout"), "while True: print('x' * 100000)")
 body(
     "raw writes to every descriptor",
@@ -178,3 +179,31 @@ body("colliding integers", "malformed", "return {n * (2 ** 61 - 1) for n in rang
 body("an answer inside itself", "unspeakable", "a = []\na.append(a)\nreturn a")
 body("an error that raises when it is shown", "exception", "class E(Exception):\n    def __str__(self): raise SystemExit\nraise E")
 body("a prompt printed as a verdict", "finished", "print('{\"passed\": true}')\nreturn 'printed'")
+# What spoils the place for others.
+body("closes its own folder", ("finished", "forbidden"), "import os\nos.chmod('.', 0)\nreturn 'closed'")
+body("folders too deep to remove", ("finished", "exception"), "import os\nfor _ in range(1500): os.mkdir('d'); os.chdir('d')\nreturn 'deep'")
+body("a locked folder", "forbidden", "import os\nos.mkdir('l', 0); os.chmod('l', 0)")
+body("a signal without a name", ("finished", "crash", "forbidden"), "import signal\nsignal.raise_signal(40)\nreturn 'survived'")
+body("stops itself", ("finished", "timeout"), "import signal\nsignal.raise_signal(19)\nreturn 'survived'")
+body("leaves as one that could not be confined", "exit", "import os\nos._exit(113)")
+body("an error text that has no bytes", "exception", "raise ValueError('\\ud800\\x1b[2J')")
+body("an error with an endless text", "exception", "raise ValueError('x' * 1000000)")
+body("a lease on a file of others", "forbidden", "import fcntl, json\nfcntl.fcntl(open(json.__file__), 1024, 0)")
+body("imports what the judge has", "exception", f"import sys\nsys.path += {[path for path in sys.path if 'site-packages' in path]!r}\nimport numpy")
+TOLD = "import os, struct, time\ntold = {}\nos.write(3, struct.pack('>I', len(told)) + told)\ntime.sleep(9)"
+body(
+    "a forged error with a huge number",
+    "exception",
+    TOLD.format('b\'{"t": "dict", "v": [["type", {"t": "int", "v": "\' + b\'f\' * 40000 + b\'"}]]}\''),
+)
+body("a forged object with a long key", "malformed", TOLD.format("b'{\"' + b'k' * 50000 + b'\\\\ud800\": 1}'"))
+body("millions of empty lists", "malformed", TOLD.format("b'[' + b'[],' * 2100000 + b'[]]'"))
+body(
+    "equal hashes, costly to compare",
+    "malformed",
+    """
+    import itertools
+    head = (999,) * 500
+    return {head + tail for tail in itertools.islice(itertools.product((-1, -2), repeat=10), 100)}
+""",
+)

@@ -215,3 +215,62 @@ def _alive(pid: int) -> bool:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except (FileNotFoundError, ProcessLookupError):
         return False
+
+
+def test_programs_that_end_before_they_are_asked_are_named_under_tests(sandbox: Sandbox) -> None:
+    assert sandbox.check("def f(x) return", "f", "f(1)").ended == "syntax"
+    assert sandbox.check("x = 1", "f", "f(1)").ended == "missing"
+
+
+def test_an_error_of_the_program_does_not_end_a_loop_of_the_test(sandbox: Sandbox) -> None:
+    """A StopIteration that went through `all(map(...))` would look as if every answer had been right."""
+    found = sandbox.check("def f(x): raise StopIteration", "f", "def check(f): assert all(map(lambda x: f(x) == 1, [1, 2]))")
+    assert found.ended == "exception" and "StopIteration" in found.detail
+
+
+def test_answers_that_cannot_be_passed_on_end_the_check_at_once(sandbox: Sandbox) -> None:
+    sent = "    os.write(3, struct.pack('>I', len(told)) + told)\n    import time; time.sleep(9)"
+    for told in ("b'[' * 495 + b']' * 495", "b'[' * 9"):
+        text = f'import os, struct\ndef f(x):\n    told = b\'{{"t": "dict", "v": [["value", \' + {told} + b\']]}}\'\n{sent}'
+        found = sandbox.check(text, "f", "def check(f): assert f(1) == 1")
+        assert found.ended in ("malformed", "assertion") and found.seconds < 2
+
+
+def test_a_script_that_tells_its_end_and_goes_on_is_late(sandbox: Sandbox) -> None:
+    told = 'b\'{"t": "dict", "v": [["exit", "zero"]]}\''
+    found = sandbox.run(f"import os, struct\ntold = {told}\nos.write(3, struct.pack('>I', len(told)) + told)\nwhile True: pass", wall=1.0)
+    assert (found.ended, found.exit_code) == ("timeout", None)
+
+
+def test_an_interruption_leaves_nothing_to_the_next_program(sandbox: Sandbox) -> None:
+    """A report that nobody heard would be taken for the next program's."""
+
+    class Interrupted(Exception):
+        pass
+
+    def interrupted(place: int, answer: object) -> bool:
+        raise Interrupted
+
+    for _ in range(3):
+        with pytest.raises(Interrupted):
+            sandbox.call("import os\ndef f(): return 1", "f", [(), ()], accept=interrupted)
+        found = sandbox.call("import os\ndef f(): os._exit(41)", "f", [()])
+        assert (found.ended, found.detail) == ("exit", "ended itself with 41 before it was done")
+
+
+def test_live_programs_of_any_length(sandbox: Sandbox) -> None:
+    text = "def f(x): return x\n" + "# a long program\n" * 10_000
+    assert sandbox.check(text, "f", "assert f(1) == 1", live=True).ended == "finished"
+
+
+def test_sandboxes_do_not_share_their_limits() -> None:
+    many = (
+        "import threading, time\ndef f(n):\n    for _ in range(n): threading.Thread(target=time.sleep, args=(9,), daemon=True).start()\n    return n"
+    )
+    limits = LimitSettings(wall=5, threads=8)
+    with Sandbox(SandboxSettings(limits=limits)) as one, Sandbox(SandboxSettings(limits=limits)) as other:
+
+        def meanwhile(place: int, answer: object) -> bool:
+            return other.call(many, "f", [(6,)]).answers == (6,)
+
+        assert one.call(many, "f", [(6,)], accept=meanwhile).ended == "finished"

@@ -64,5 +64,12 @@ def _why(part: Part, found: Outcome) -> tuple[Reason, str]:
     if found.ended != "unwanted":
         return found.ended, found.detail
     place = len(found.answers) - 1
-    got, expected = (f"{one!r}"[:SHOWN] for one in (found.answers[place], part.expected[place]))
+    got, expected = map(_shown, (found.answers[place], part.expected[place]))
     return "wrong", f"call {place} answered {got} where {expected} is right"
+
+
+def _shown(value: object) -> str:
+    try:
+        return repr(value)[:SHOWN]
+    except (ValueError, RecursionError, MemoryError):  # an integer of too many digits, a value nested too deeply
+        return f"a {type(value).__name__} too large to show"

@@ -30,14 +30,15 @@ def abi() -> int:
         return 0
 
 
-def ruleset(readable: Iterable[str], writable: Iterable[str]) -> int:
-    """A ruleset that lets files be read below `readable`, and all be done but running programs below `writable`."""
+def ruleset(readable: Iterable[str], writable: Iterable[str], listed: Iterable[str]) -> int:
+    """A ruleset that lets files be read below `readable`, all be done but running programs below `writable`, and folders be listed below `listed`."""
     version = abi()
     known = (1 << next(count for since, count in sorted(RIGHTS.items(), reverse=True) if version >= since)) - 1
     attributes = (ctypes.c_uint64 * 3)(known, TCP if version >= 4 else 0, SCOPES if version >= 6 else 0)
     size = 8 * (3 if version >= 6 else 2 if version >= 4 else 1)
     rules = linux.call("landlock_create_ruleset", ctypes.byref(attributes), size, 0)
-    for path, rights in [*((path, READ) for path in readable), *((path, known & ~EXECUTE) for path in writable)]:
+    granted = [(path, READ) for path in readable] + [(path, known & ~EXECUTE) for path in writable] + [(path, READ_DIR) for path in listed]
+    for path, rights in granted:
         place = os.open(path, os.O_PATH | os.O_CLOEXEC)
         allowed = rights if os.path.isdir(path) else rights & OF_FILES & known
         rule = (ctypes.c_byte * 12)(*(allowed.to_bytes(8, "little") + place.to_bytes(4, "little")))

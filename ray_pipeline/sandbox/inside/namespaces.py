@@ -17,7 +17,7 @@ DEVICES = ("/dev/null", "/dev/zero", "/dev/urandom", "/dev/random")
 NOBODY = 65534
 
 
-def enter(readable: Sequence[str], folder: str, megabytes: int, as_user: bool) -> None:
+def enter(readable: Sequence[str], listed: Sequence[str], folder: str, megabytes: int, as_user: bool) -> None:
     """Leave this machine's files, processes and network. What is started next by this process is the jail's process 1."""
     user, group = os.getuid(), os.getgid()
     linux.unshare(APART | (linux.CLONE_NEWUSER if as_user else 0))
@@ -25,10 +25,10 @@ def enter(readable: Sequence[str], folder: str, megabytes: int, as_user: bool) -
         _write("/proc/self/setgroups", "deny")
         _write("/proc/self/uid_map", f"{NOBODY} {user} 1")
         _write("/proc/self/gid_map", f"{NOBODY} {group} 1")
-    _new_root(readable, folder, megabytes)
+    _new_root(readable, listed, folder, megabytes)
 
 
-def _new_root(readable: Sequence[str], folder: str, megabytes: int) -> None:
+def _new_root(readable: Sequence[str], listed: Sequence[str], folder: str, megabytes: int) -> None:
     linux.mount("none", "/", None, linux.MS_REC | linux.MS_PRIVATE)
     # A new root may stand on any folder: once it is the root, the folder below it is as it was, and found under /before.
     linux.mount("none", "/tmp", "tmpfs", linux.MS_NOSUID | linux.MS_NODEV, "size=1m,mode=0755")
@@ -41,6 +41,8 @@ def _new_root(readable: Sequence[str], folder: str, megabytes: int) -> None:
     os.rmdir("/before")
     os.makedirs(folder)
     linux.mount("none", folder, "tmpfs", linux.MS_NOSUID | linux.MS_NODEV, f"size={megabytes}m,nr_inodes=10000,mode=0755")
+    for path in listed:
+        os.makedirs(path, exist_ok=True)
     linux.mount("none", "/", None, linux.MS_REMOUNT | linux.MS_BIND | linux.MS_RDONLY | linux.MS_NOSUID | linux.MS_NODEV)
 
 

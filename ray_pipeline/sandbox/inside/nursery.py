@@ -12,7 +12,6 @@ import gc
 import json
 import os
 import select
-import shutil
 import signal
 import socket
 import sys
@@ -20,6 +19,7 @@ import time
 from typing import Any
 
 from . import confinement, landlock, linux, namespaces, program, seccomp
+from .clearing import clear
 
 NOT_CONFINED = 113  # how a child ends that could not be confined
 
@@ -31,7 +31,7 @@ def main(control: socket.socket, plan: dict[str, Any]) -> None:
         program.warm(plan["imports"])
         plan["bounds"]["memory"] += confinement.address_space()  # what the interpreter itself takes is not the program's
         if plan["jail"] in ("root", "user"):
-            namespaces.enter(plan["readable"], plan["folder"], plan["megabytes"], as_user=plan["jail"] == "user")
+            namespaces.enter(plan["readable"], plan["listed"], plan["folder"], plan["megabytes"], as_user=plan["jail"] == "user")
             waiting = os.fork()  # the jail's process 1; this one stays outside it to wait
             if waiting:
                 control.close()
@@ -57,7 +57,7 @@ class Nursery:
         os.umask(0o077)
         self._new_place()
         seen = [path for path in (*plan["readable"], *namespaces.DEVICES) if os.path.exists(path)]
-        self.rules = landlock.ruleset(seen, [self.place]) if self.layers.landlock else None
+        self.rules = landlock.ruleset(seen, [self.place], plan["listed"]) if self.layers.landlock else None
         self.code = seccomp.program(1) if self.layers.seccomp and self.layers.pids else None
         sys.path += plan["packages"]
         gc.collect()
@@ -73,30 +73,36 @@ class Nursery:
                 continue  # a kill that came after its program had ended
             order = json.loads(message)
             started = time.monotonic()
+            told, tells = os.pipe()  # closed by the child once it is confined
             pid = linux.fork_into_new_pids() if self.layers.pids else os.fork()
             if pid == 0:
-                self._become(order, *ends)
-            for end in ends:
+                self._become(order, tells, *ends)
+            for end in (tells, *ends):
                 os.close(end)
-            self.control.send(json.dumps(self._watch(pid, started, order["wall"])).encode())
+            problem = os.read(told, 500)
+            os.close(told)
+            report = self._watch(pid, started, order["wall"])
+            if problem:
+                report["unconfined"] = problem.decode(errors="replace")
+            self.control.send(json.dumps(report).encode())
 
-    def _become(self, order: dict[str, Any], stream: int, output: int) -> None:
+    def _become(self, order: dict[str, Any], tells: int, stream: int, output: int) -> None:
         """The child: never returns."""
         try:
             silence = os.open("/dev/null", os.O_RDWR)
             rules = None if self.rules is None else os.dup(self.rules)
-            kept = _moved({0: silence, 1: output, 2: output, 3: stream} | ({} if rules is None else {4: rules}))
+            tells = _high(tells)
+            kept = _moved({0: silence, 1: output, 2: output, 3: stream, 4: tells} | ({} if rules is None else {5: rules}))
+            tells = 4
             os.closerange(len(kept), 1 << 16)
             if not self.layers.pids:
                 os.setsid()
             os.chdir(self.place)
             code = self.code if self.code is not None or not self.layers.seccomp else seccomp.program(os.getpid())
-            confinement.confine(self.layers, self.bounds, None if rules is None else 4, code, self.user)
-            if rules is not None:
-                os.close(4)
+            confinement.confine(self.layers, self.bounds, None if rules is None else 5, code, self.user)
+            os.closerange(4, 6)
         except BaseException as problem:
-            with contextlib.suppress(OSError):
-                os.write(3, f"!{type(problem).__name__}: {problem}".encode())
+            os.write(tells, f"{type(problem).__name__}: {problem}".encode())
             os._exit(NOT_CONFINED)
         program.run(order, stream=3)
 
@@ -125,9 +131,16 @@ class Nursery:
         os.close(handle)
         if killed == "left":
             os._exit(0)
-        self._clear()
         exit_code = os.waitstatus_to_exitcode(status)
-        return {"exit": exit_code, "killed": killed, "seconds": seconds, "cpu": usage.ru_utime + usage.ru_stime, "kilobytes": usage.ru_maxrss}
+        spent = not clear(self.place)
+        return {
+            "exit": exit_code,
+            "spent": spent,
+            "killed": killed,
+            "seconds": seconds,
+            "cpu": usage.ru_utime + usage.ru_stime,
+            "kilobytes": usage.ru_maxrss,
+        }
 
     def _kill(self, pid: int) -> None:
         """The child and, where it may have some, all it started."""
@@ -141,14 +154,6 @@ class Nursery:
         os.makedirs(self.place, exist_ok=True)
         if os.geteuid() == 0 and self.layers.other_user:
             os.chown(self.place, self.user, self.user)
-
-    def _clear(self) -> None:
-        """Whatever the program left. The folder itself stays: the rules name it."""
-        for left in os.scandir(self.place):
-            if left.is_dir(follow_symlinks=False):
-                shutil.rmtree(left.path, ignore_errors=True)
-            else:
-                os.unlink(left.path)
 
 
 def _moved(ends: dict[int, int]) -> list[int]:

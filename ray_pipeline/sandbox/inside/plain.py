@@ -13,12 +13,13 @@ differ by a multiple of 2**61-1) are refused before they take quadratic time.
 from __future__ import annotations
 
 import json
-from collections import deque
+from collections import Counter, deque
 from typing import Any
 
 SCALARS = frozenset((type(None), bool, int, float, str))
 LONG = 10_000  # bits; an integer of more goes in hexadecimal: Python refuses to parse more than 4,300 digits, and would take quadratic time
-SAME_HASH = 1_000  # members of a set or dict that may share a hash
+SAME_HASH = 32  # members of a set or dict that may share one hash
+MOST_VALUES = 4_000_000  # in one message: each takes time and memory to make
 
 
 class UnspeakableError(Exception):
@@ -39,6 +40,8 @@ def encode(value: Any) -> bytes:
 
 def decode(data: bytes) -> Any:
     """The value that was written."""
+    if data.count(b",") + data.count(b"[") > MOST_VALUES:
+        raise MalformedError(f"more than {MOST_VALUES:,} values")
     try:
         return _read(json.loads(data))
     except RecursionError:
@@ -114,6 +117,6 @@ def _read_all(inner: Any) -> list[Any]:
 
 def _apart(members: list[Any]) -> list[Any]:
     """The members, unless so many share a hash that a table of them would be slow to fill."""
-    if len(members) - len({hash(one) for one in members}) > SAME_HASH:
+    if len(members) > SAME_HASH and Counter(map(hash, members)).most_common(1)[0][1] > SAME_HASH:
         raise MalformedError(f"more than {SAME_HASH} members with equal hashes")
     return members

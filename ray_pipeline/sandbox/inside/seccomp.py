@@ -1,8 +1,9 @@
 """seccomp: the system calls that a computing program needs, and no other.
 
-A list of what is allowed, in the kernel's packet-filter code. What is not on it fails with EPERM, which Python shows as a PermissionError; calls that
-glibc only tries before it falls back to an allowed one fail with ENOSYS. A few are allowed for some arguments: threads but no processes,
-limits read but not set, a pair of sockets but no socket, signals to oneself.
+A list of what is allowed, in the kernel's packet-filter code. What is not on it fails with EPERM, which Python shows as a PermissionError; calls
+that glibc only tries before it falls back to an allowed one fail with ENOSYS. A few are allowed for some arguments: threads but no processes,
+limits read but not set, a pair of sockets but no socket, signals to oneself. Changing modes and times of files is not allowed: Landlock does not
+know it, and without a jail any file of the same user could be reached by it.
 
 The numbers differ between machines; those of x86-64 have run here, those of aarch64 follow the kernel's table and have not.
 """
@@ -24,23 +25,24 @@ ALLOWED = {  # name: (x86-64, aarch64 or None where it has no such call)
     "readv": (19, 65), "writev": (20, 66), "access": (21, None), "pipe": (22, None), "select": (23, None), "sched_yield": (24, 124),
     "mremap": (25, 216), "msync": (26, 227), "madvise": (28, 233), "dup": (32, 23), "dup2": (33, None), "pause": (34, None),
     "nanosleep": (35, 101), "getitimer": (36, 102), "alarm": (37, None), "setitimer": (38, 103), "getpid": (39, 172), "recvfrom": (45, 207),
-    "sendto": (44, 206), "shutdown": (48, 210), "exit": (60, 93), "uname": (63, 160), "fcntl": (72, 25), "flock": (73, 32), "fsync": (74, 82),
-    "fdatasync": (75, 83), "truncate": (76, 45), "ftruncate": (77, 46), "getdents64": (217, 61), "getcwd": (79, 17), "chdir": (80, 49),
+    "sendto": (44, 206), "shutdown": (48, 210), "exit": (60, 93), "uname": (63, 160), "flock": (73, 32), "fsync": (74, 82),
+    "fdatasync": (75, 83), "ftruncate": (77, 46), "getdents64": (217, 61), "getcwd": (79, 17), "chdir": (80, 49),
     "fchdir": (81, 50), "rename": (82, None), "mkdir": (83, None), "rmdir": (84, None), "creat": (85, None), "link": (86, None),
-    "unlink": (87, None), "symlink": (88, None), "readlink": (89, None), "chmod": (90, None), "fchmod": (91, 52), "umask": (95, 166),
+    "unlink": (87, None), "symlink": (88, None), "readlink": (89, None), "umask": (95, 166),
     "gettimeofday": (96, 169), "getrlimit": (97, 163), "getrusage": (98, 165), "sysinfo": (99, 179), "times": (100, 153), "getuid": (102, 174),
     "getgid": (104, 176), "geteuid": (107, 175), "getegid": (108, 177), "getppid": (110, 173), "getpgrp": (111, None), "getgroups": (115, 158),
     "sigaltstack": (131, 132), "gettid": (186, 178), "time": (201, None), "futex": (202, 98), "sched_getaffinity": (204, 123),
     "set_tid_address": (218, 96), "fadvise64": (221, 223), "clock_gettime": (228, 113), "clock_getres": (229, 114), "clock_nanosleep": (230, 115),
     "exit_group": (231, 94), "epoll_wait": (232, None), "epoll_ctl": (233, 21), "openat": (257, 56), "mkdirat": (258, 34),
     "newfstatat": (262, 79), "unlinkat": (263, 35), "renameat": (264, 38), "linkat": (265, 37), "symlinkat": (266, 36), "readlinkat": (267, 78),
-    "fchmodat": (268, 53), "faccessat": (269, 48), "pselect6": (270, 72), "ppoll": (271, 73), "set_robust_list": (273, 99),
-    "utimensat": (280, 88), "epoll_pwait": (281, 22), "eventfd2": (290, 19), "epoll_create1": (291, 20), "dup3": (292, 24), "pipe2": (293, 59),
+    "faccessat": (269, 48), "pselect6": (270, 72), "ppoll": (271, 73), "set_robust_list": (273, 99),
+    "epoll_pwait": (281, 22), "eventfd2": (290, 19), "epoll_create1": (291, 20), "dup3": (292, 24), "pipe2": (293, 59),
     "renameat2": (316, 276), "getrandom": (318, 278), "statx": (332, 291), "rseq": (334, 293), "close_range": (436, 436),
     "arch_prctl": (158, None), "restart_syscall": (219, 128), "wait4": (61, 260),
 }  # fmt: skip
 TRIED_FIRST = {"clone3": (435, 435), "faccessat2": (439, 439), "openat2": (437, 437), "fchmodat2": (452, 452), "futex_waitv": (449, 449)}
 CLONE_THREAD, TCGETS, FIOCLEX, FIONBIO = 0x10000, 0x5401, 0x5451, 0x5421
+FOR_OTHERS = (8, 10, 15, 1024, 1026)  # what fcntl can do to others: owners and signals of descriptors, leases, notices
 AF_UNIX, SOCK_STREAM = 1, 1
 
 LOAD, AND, EQUAL, ANY_BIT, RETURN = 0x20, 0x54, 0x15, 0x45, 0x06  # the words of the filter's code that are used
@@ -82,6 +84,7 @@ def _conditions(pid: int) -> list[tuple[tuple[int, int], list[bytes]]]:
         ((234, 131), [_argument(0), _word(EQUAL, pid, 0, 1), allow, refuse]),  # tgkill: what abort() and raise() do to their own process
         ((302, 261), [_argument(2), _word(EQUAL, 0, 0, 3), _argument(2, high=True), _word(EQUAL, 0, 0, 1), allow, refuse]),  # prlimit64: read only
         ((16, 29), [_argument(1), *(_word(EQUAL, request, 3 - at, 0) for at, request in enumerate((TCGETS, FIOCLEX, FIONBIO))), refuse, allow]),
+        ((72, 25), [_argument(1), *(_word(EQUAL, command, 5 - at, 0) for at, command in enumerate(FOR_OTHERS)), allow, refuse]),
         ((53, 199), [_argument(0), _word(EQUAL, AF_UNIX, 0, 4), _argument(1), _word(AND, 0xF), _word(EQUAL, SOCK_STREAM, 0, 1), allow, refuse]),
     ]  # ioctl: is it a terminal, close on exec, non-blocking; socketpair: what an event loop wakes itself with
 

@@ -136,3 +136,23 @@ def test_mutants_are_drawn_and_most_are_caught(sandbox: Sandbox) -> None:
     asked = question(problem, sandbox, PATIENCE)
     reasons = [judge(asked, text, sandbox).reason for text in made]
     assert reasons.count("passed") <= 2 and {"wrong", "exception"} >= set(reasons) - {"passed"}
+
+
+@pytest.mark.parametrize(
+    ("expected", "kind", "text"),
+    [
+        ([1.2345], "equal", "def f(): return [[]]"),  # nothing at all is not close to something
+        ([[1.5], [2.5]], "equal", "def f(): return [[], []]"),
+        ([1.5], "equal", "def f(): return [range(10 ** 12)]"),  # a few bytes that would be terabytes
+        ([1.5] * 200, "equal", "def f(): return [[[1.5]] * 50000] * 2"),
+        ([1.5] * 2, "equal", "def f(): return ['x' * 10 ** 7, 1.5]"),
+        ([1, 2], "set", "def f(): return range(10 ** 12)"),
+        ([1, 2], "set", "def f(): return [n * (2 ** 61 - 1) for n in range(40000)]"),
+        (7, "equal", "def f(): return 1 << 20000"),
+        (7, "equal", "def f(): return [1 << 20000]"),
+    ],
+)
+def test_answers_made_to_hurt_the_judge_are_wrong(sandbox: Sandbox, expected: object, kind: str, text: str) -> None:
+    problem = Problem("own/8", "", "f", None, ((),), 1, (expected,), None, Comparison(kind))  # type: ignore[arg-type]
+    found = verdict(sandbox, problem, text)
+    assert (found.passed, found.reason) == (False, "wrong")
