@@ -197,3 +197,16 @@ VERDICTS: Final = pa.schema(
         _required("live", pa.bool_()),  # its tests shared its process
     ]
 )
+
+TIMINGS: Final = pa.schema(
+    [
+        *SOLUTIONS,
+        _required("reason", pa.string()),  # "timed", or why there is no time
+        _required("detail", pa.string()),
+        pa.field("seconds", pa.float64()),  # of computing: the median over rounds
+        pa.field("spread", pa.float64()),  # interquartile range over median, of single runs
+        _required("steady", pa.bool_()),
+        _required("repeats", pa.int32()),
+        _required("runs", pa.list_(pa.float64())),  # one a round; programs of a problem took turns, so rounds pair up
+    ]
+)

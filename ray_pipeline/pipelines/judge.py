@@ -64,7 +64,7 @@ def judge_solutions(run: Run, problems: Artifact, solutions: Artifact, settings:
 
     def build(attempt: Attempt, finished: Mapping[int, Mapping[str, Any]]) -> Outcome:
         tasks = Rows.of(solutions, "").table(["task_id"]).column("task_id").to_pylist()
-        shards = _shards(tasks, settings.shard_problems)
+        shards = solution_shards(tasks, settings.shard_problems)
         todo = [shard for shard in shards if shard["shard"] not in finished]
         make = MakeJudgeShard(
             ReadProblems(problems.location.uri), settings.sandbox, settings.patience, settings.live, attempt.location.uri, attempt.prefix
@@ -76,7 +76,7 @@ def judge_solutions(run: Run, problems: Artifact, solutions: Artifact, settings:
     return run.ensure(stage, build)
 
 
-def _shards(tasks: list[str], problems_each: int) -> list[dict[str, int]]:
+def solution_shards(tasks: list[str], problems_each: int) -> list[dict[str, int]]:
     """Stretches of solutions that hold so many problems; solutions of a problem stand together."""
     starts = [at for at, task in enumerate(tasks) if at == 0 or tasks[at - 1] != task] + [len(tasks)]
     return [{"shard": one["shard"], "start": starts[one["start"]], "stop": starts[one["stop"]]} for one in shards_of(len(starts) - 1, problems_each)]

@@ -56,6 +56,7 @@ class Nursery:
 
     def __init__(self, settings: SandboxSettings) -> None:
         plan.check_packages(settings)
+        self._early: dict[str, Any] | None = None  # a report that came where the clock was asked for
         self.broken = False
         problems = []
         for jail in plan.ways(settings):
@@ -109,12 +110,25 @@ class Nursery:
 
     def order(self, what: dict[str, Any], stream: int, output: int) -> None:
         """Start a program with these two ends."""
-        self._wall = float(what["wall"])
+        self._wall, self._early = float(what["wall"]), None
         try:
             socket.send_fds(self.control, [json.dumps(what).encode()], [stream, output])
         except OSError as problem:
             self.close()
             raise SandboxError(f"a jail ended without being asked: {problem}") from None
+
+    def clock(self) -> int | None:
+        """Nanoseconds that the program has computed; None where it has ended."""
+        self.control.settimeout(self._wall + GRACE)
+        try:
+            self.control.send(b"clock")
+            found = json.loads(self.control.recv(1 << 16) or b"{}")
+        except OSError:
+            return None  # the jail is gone; waiting for its report says so
+        if "clock" in found:
+            return int(found["clock"])
+        self._early = found
+        return None
 
     def kill(self) -> None:
         """End the program that runs; its report is still to be waited for."""
@@ -123,6 +137,15 @@ class Nursery:
 
     def report(self) -> dict[str, Any]:
         """How the program ended."""
+        found, self._early = self._early or self._reported(), None
+        if "unconfined" in found:
+            self.close()
+            raise SandboxError(f"a program could not be confined, so it was not run: {found['unconfined']}")
+        if found["spent"]:
+            self.close()  # its folder could not be cleared; the next program gets a new jail
+        return found
+
+    def _reported(self) -> dict[str, Any]:
         self.control.settimeout(self._wall + GRACE)
         try:
             message = self.control.recv(1 << 16)
@@ -132,11 +155,6 @@ class Nursery:
             self.close()
             raise SandboxError("a jail did not report how its program ended, and was ended")
         found: dict[str, Any] = json.loads(message)
-        if "unconfined" in found:
-            self.close()
-            raise SandboxError(f"a program could not be confined, so it was not run: {found['unconfined']}")
-        if found["spent"]:
-            self.close()  # its folder could not be cleared; the next program gets a new jail
         return found
 
     def close(self) -> None:

@@ -42,6 +42,7 @@ class Outcome:
     answers: tuple[Any, ...] = ()  # of calls, in their order, until the first that failed
     printed: bytes = b""  # of a script
     exit_code: int | None = None  # of a script
+    times: tuple[float, ...] = ()  # of timed calls: seconds of computing each
 
 
 def of_failure(failure: Mapping[str, Any]) -> tuple[Ended, str]:

@@ -55,6 +55,10 @@ class Running:
         if not self._report:
             self._nursery.close()
 
+    def clock(self) -> int | None:
+        """Nanoseconds that it has computed so far, read outside; None where it has ended."""
+        return self._nursery.clock()
+
     def told(self) -> Iterator[dict[str, Any]]:
         """What the program says, message by message."""
         for message in self.talk.heard():

@@ -11,6 +11,7 @@ between threads; use one a worker.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from types import TracebackType
 from typing import Any
 
@@ -19,6 +20,7 @@ from ray_pipeline.sandbox.inside import plain
 from ray_pipeline.sandbox.outcome import Ended, Outcome, of_failure
 from ray_pipeline.sandbox.running import Running
 from ray_pipeline.sandbox.settings import SandboxSettings
+from ray_pipeline.sandbox.timed import timed_calls
 
 Accept = Callable[[int, Any], bool]
 
@@ -87,6 +89,15 @@ class Sandbox:
                     tester.ended = _verdict(tester, lambda asked: _asked(program, asked))
                 program.ended = program.ended or tester.ended
         return program.outcome()
+
+    def time(self, text: str, entry_point: str, calls: Sequence[bytes], repeats: int, processor: int | None, wall: float | None = None) -> Outcome:
+        """Make each call `repeats` times in one fresh process and see how long that computes, by its clock as the kernel keeps it: reading arguments
+        and writing answers is not in it, nor is what the pauses cost, which is measured first. `processor`: the one to stay on."""
+        order = {"kind": "timed", "entry_point": entry_point, "repeats": repeats, "processor": processor}
+        with self._running("candidate", order, wall) as program:
+            program.talk.say([_bytes(text)])
+            timed = timed_calls(program, calls)
+        return replace(program.outcome(tuple(answer for answer, _ in timed)), times=tuple(seconds for _, seconds in timed))
 
     def run(self, text: str, wall: float | None = None) -> Outcome:
         """Run a program as a script; what it prints is kept."""

@@ -38,6 +38,7 @@ from jobs.serve import ServeJob
 from jobs.sft import SftJob
 from jobs.sweep_trainings import SweepTrainEmbedder
 from jobs.synthesise import SynthesiseJob
+from jobs.time import TimeJob
 from jobs.train_embedder import TrainEmbedderJob
 from jobs.train_reranker import TrainRerankerJob
 from ray_pipeline.artifacts import Workspace, load
@@ -50,7 +51,15 @@ RETRIEVING = {"embed": EmbedJob, "search": SearchJob, "mine": MineJob, "evaluate
 COMPUTING = {**RETRIEVING, "pseudo_label": PseudoLabelJob, "train_embedder": TrainEmbedderJob}
 RERANKING = {"score": ScoreJob, "rerank": RerankJob, "train_reranker": TrainRerankerJob}
 SERVED = {"fold": FoldJob, "index": IndexJob, "publish": PublishJob, "serve": ServeJob}
-POLICIES = {"describe": DescribeJob, "dpo": DpoJob, "generate": GenerateJob, "judge": JudgeJob, "sft": SftJob, "synthesise": SynthesiseJob}
+POLICIES = {
+    "describe": DescribeJob,
+    "dpo": DpoJob,
+    "generate": GenerateJob,
+    "judge": JudgeJob,
+    "sft": SftJob,
+    "synthesise": SynthesiseJob,
+    "time": TimeJob,
+}
 ALL = {**COMPUTING, **RERANKING, **SERVED, **POLICIES, "merge": MergeJob, "sweep": SweepTrainEmbedder}
 WORDS = ("search.method=bm25", "data.rows=300", "search.k=100")  # a job that needs no model and no Ray
 

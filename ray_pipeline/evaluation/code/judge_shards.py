@@ -51,7 +51,7 @@ class JudgeShard:
 
     def __call__(self, shard: dict[str, Any]) -> dict[str, Any]:
         started, rows = time.time(), []
-        for task, solutions in _by_task(shard["solutions"]):
+        for task, solutions in by_task(shard["solutions"]):
             asked = question(self.problems[task], self.sandbox, self.plan.patience)
             verdicts: dict[str, dict[str, Any]] = {}
             for solution in solutions:
@@ -76,7 +76,8 @@ class JudgeShard:
             return Verdict(False, False, "crash", showable(f"broke its jail: {second}"), 0.0, 0.0, self.sandbox.held.level, self.plan.live)
 
 
-def _by_task(solutions: Sequence[dict[str, Any]]) -> list[tuple[str, list[dict[str, Any]]]]:
+def by_task(solutions: Sequence[dict[str, Any]]) -> list[tuple[str, list[dict[str, Any]]]]:
+    """The solutions of each problem, in order."""
     found: dict[str, list[dict[str, Any]]] = {}
     for one in solutions:
         found.setdefault(one["task_id"], []).append(one)

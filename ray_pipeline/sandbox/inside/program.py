@@ -7,6 +7,7 @@ Nothing said here is a verdict that counts, but that of `checks`, whose text is 
 
 from __future__ import annotations
 
+import gc
 import importlib
 import os
 import sys
@@ -17,6 +18,7 @@ from typing import Any
 from . import frames, plain
 
 Value = Any
+READY = plain.encode({"ready": True})
 TEXT_OF_ERRORS = 300  # characters of an error's message that are told
 
 
@@ -35,7 +37,7 @@ def run(order: dict[str, Any], stream: int) -> None:
     if text is None:
         os._exit(0)
     try:
-        {"calls": _calls, "checks": _checks, "script": _script}[order["kind"]](text.decode(errors="surrogatepass"), order, stream)
+        {"calls": _calls, "checks": _checks, "script": _script, "timed": _timed}[order["kind"]](text.decode(errors="surrogatepass"), order, stream)
     except BaseException as problem:
         _tell(stream, _failure("run", problem))
     _flush()
@@ -60,6 +62,29 @@ def _calls(text: str, order: dict[str, Any], stream: int) -> None:
             if order["echo"] and plain.encode(arguments) != asked:
                 answer["arguments"] = arguments  # changed in place: a test may look at them
             told = plain.encode(answer)
+        except BaseException as problem:
+            told = plain.encode(_failure("call", problem))
+        frames.send(stream, told)
+
+
+def _timed(text: str, order: dict[str, Any], stream: int) -> None:
+    """Calls with pauses around them, in which the clock of this process is read outside: arguments, work and answer are told apart. A call is
+    made `repeats` times, each with arguments of its own; a message of nothing is a call of nothing, to see what the pauses cost."""
+    function = _loaded(text, order["entry_point"], stream)
+    if function is None:
+        return
+    while (asked := frames.receive(stream)) is not None:
+        given = [plain.decode(asked) for _ in range(order["repeats"])] if asked else []
+        answer = None
+        gc.collect()
+        frames.send(stream, READY)
+        frames.receive(stream)
+        try:
+            for arguments in given:
+                answer = function(*arguments)
+            frames.send(stream, READY)
+            frames.receive(stream)
+            told = plain.encode({"value": answer})
         except BaseException as problem:
             told = plain.encode(_failure("call", problem))
         frames.send(stream, told)

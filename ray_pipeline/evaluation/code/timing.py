@@ -1,0 +1,153 @@
+"""How fast right programs are: computing time of large inputs, each run in a fresh process, all programs of a problem by turns.
+
+For each problem: the calls are its stressed ones, or the slowest of its others; a call is repeated until the canonical program computes for
+`least_ms`, so that microseconds are not lost in the clock. A first round warms caches and is thrown away. Then rounds follow, in each of which every
+program runs once, in an order drawn anew; they end when the median of each is known to `target`, or at `most_rounds`. What disturbs the
+machine for a while so disturbs all programs of a problem alike.
+
+A program may give other answers on large inputs than it gave on small ones: then it is wrong there and has no time.
+
+Trap: a repeated call lets a program remember its answers. Repeats are only made where the canonical program is too fast to be timed, arguments are
+new each time, and every program has the same number of them.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+
+from ray_pipeline.config import Settings, identity
+from ray_pipeline.data.draw import Draw
+from ray_pipeline.data.problems.problem import Arguments, Problem
+from ray_pipeline.data.problems.told import told
+from ray_pipeline.errors import DataError
+from ray_pipeline.metrics.code_answers import answers_agree, as_expected, comparisons_in_order
+from ray_pipeline.metrics.run_times import spread, steady
+from ray_pipeline.sandbox.inside import plain
+from ray_pipeline.sandbox.outcome import Outcome
+from ray_pipeline.sandbox.sandbox import Sandbox
+
+MOST_REPEATS: Final = 10_000
+
+
+class TimingSettings(Settings):
+    """How programs are timed."""
+
+    least_rounds: int = identity(5, "rounds at least", ge=5)
+    most_rounds: int = identity(20, "rounds at most, steady or not", ge=5)
+    target: float = identity(0.02, "share of itself to which a program's median is to be known", gt=0, lt=1)
+    warm_up: int = identity(1, "rounds that are thrown away", ge=0)
+    least_ms: float = identity(5.0, "milliseconds that a run of the canonical program computes at least; calls are repeated for it", gt=0)
+    calls: int = identity(3, "calls to time by, the slowest, where a problem has none made for it", ge=1)
+    wall: float = identity(60.0, "seconds by the clock that a run may take", gt=0)
+    seed: int = identity(0, "of the order in a round", ge=0)
+
+
+@dataclass(frozen=True)
+class Timed:
+    """What is known of a program's speed."""
+
+    reason: str  # "timed", "wrong" (on large inputs), or how it ended
+    detail: str
+    seconds: float | None  # the median of a call's share of a run: all timed calls, once each
+    spread: float | None  # interquartile range over median, of single runs
+    steady: bool
+    repeats: int
+    runs: tuple[float, ...]  # in the order of rounds
+
+
+@dataclass(frozen=True)
+class Track:
+    """What all programs of a problem are timed on."""
+
+    problem: Problem
+    calls: Sequence[Arguments]
+    encoded: Sequence[bytes]
+    expected: Sequence[Any]
+    repeats: int
+
+
+def time_programs(problem: Problem, texts: Sequence[str], sandbox: Sandbox, settings: TimingSettings, processor: int | None) -> list[Timed]:
+    """Each program's time, in their order."""
+    track = _track(problem, sandbox, settings, processor)
+    runs: dict[int, list[float]] = {place: [] for place in range(len(texts))}
+    failed: dict[int, tuple[str, str]] = {}
+    for number in range(settings.warm_up + settings.most_rounds):
+        order = Draw(f"{settings.seed}/{problem.task_id}/{number}").some(range(len(texts)), len(texts))
+        for place in order:
+            if place in failed:
+                continue
+            seconds, problem_seen = _run(track, texts[place], sandbox, settings, processor)
+            if problem_seen is not None:
+                failed[place] = problem_seen
+            elif number >= settings.warm_up:
+                runs[place].append(seconds)
+        if _enough([runs[place] for place in runs if place not in failed], settings):
+            break
+    return [_timed(runs[place], failed.get(place), track.repeats, settings) for place in range(len(texts))]
+
+
+def _enough(runs: Sequence[Sequence[float]], settings: TimingSettings) -> bool:
+    return all(len(one) >= settings.least_rounds and steady(one, settings.target) for one in runs)
+
+
+def _timed(runs: Sequence[float], failed: tuple[str, str] | None, repeats: int, settings: TimingSettings) -> Timed:
+    if failed is not None:
+        return Timed(*failed, None, None, False, repeats, tuple(runs))
+    return Timed("timed", "", float(np.median(runs)), spread(runs), steady(runs, settings.target), repeats, tuple(runs))
+
+
+def _run(track: Track, text: str, sandbox: Sandbox, settings: TimingSettings, processor: int | None) -> tuple[float, tuple[str, str] | None]:
+    """Seconds of all calls, once each; or what is wrong."""
+    found = _outcome(track.problem, text, track.encoded, track.repeats, sandbox, settings, processor)
+    if found.ended != "finished":
+        return 0.0, (found.ended, found.detail)
+    comparisons = comparisons_in_order(track.expected, track.problem.comparison)
+    for place, (answer, expected) in enumerate(zip(found.answers, track.expected, strict=True)):
+        if not answers_agree(answer, expected, track.calls[place], comparisons[place]):
+            return 0.0, ("wrong", f"timed call {place} has another answer than the canonical program gives")
+    return sum(found.times) / track.repeats, None
+
+
+def _track(problem: Problem, sandbox: Sandbox, settings: TimingSettings, processor: int | None) -> Track:
+    if problem.canonical is None or not (problem.calls or problem.stressed):
+        raise DataError(f"problem {problem.task_id}: has no calls and canonical program to time others against; time problems that have both")
+    calls: Sequence[Arguments] = problem.stressed or problem.calls
+    found = _canonical(problem, calls, 1, sandbox, settings, processor)
+    if not problem.stressed and len(calls) > settings.calls:
+        slowest = sorted(sorted(range(len(calls)), key=lambda place: found.times[place])[-settings.calls :])
+        calls = [calls[place] for place in slowest]
+        found = _canonical(problem, calls, 1, sandbox, settings, processor)
+    repeats = min(MOST_REPEATS, max(1, math.ceil(settings.least_ms / 1e3 / sum(found.times))))
+    expected = [as_expected(one, problem.comparison) for one in found.answers]
+    return Track(problem, calls, [plain.encode(list(one)) for one in calls], expected, repeats)
+
+
+def _canonical(
+    problem: Problem, calls: Sequence[Arguments], repeats: int, sandbox: Sandbox, settings: TimingSettings, processor: int | None
+) -> Outcome:
+    encoded = [plain.encode(list(one)) for one in calls]
+    found = _outcome(problem, problem.canonical or "", encoded, repeats, sandbox, settings, processor)
+    if found.ended != "finished":
+        raise DataError(
+            f"problem {problem.task_id}: its canonical program ended with {found.ended} at timed call {len(found.times)}: {found.detail} "
+            "(raise time.wall or sandbox.limits, or leave the problem out)"
+        )
+    return found
+
+
+def _outcome(
+    problem: Problem, text: str, encoded: Sequence[bytes], repeats: int, sandbox: Sandbox, settings: TimingSettings, processor: int | None
+) -> Outcome:
+    return sandbox.time(told(text, problem), problem.entry_point, encoded, repeats, processor, settings.wall)
+
+
+def own_processor() -> int:
+    """The processor that this process's programs stay on: one of those it may use, by its own number, so that workers differ."""
+    allowed = sorted(os.sched_getaffinity(0))
+    return allowed[os.getpid() % len(allowed)]
