@@ -28,6 +28,7 @@ from jobs.index import IndexJob
 from jobs.judge import JudgeJob
 from jobs.merge import MergeJob
 from jobs.mine import MineJob
+from jobs.pairs import PairsJob
 from jobs.pipeline import PipelineJob, pipeline
 from jobs.pseudo_label import PseudoLabelJob
 from jobs.publish import PublishJob
@@ -56,6 +57,7 @@ POLICIES = {
     "dpo": DpoJob,
     "generate": GenerateJob,
     "judge": JudgeJob,
+    "pairs": PairsJob,
     "sft": SftJob,
     "synthesise": SynthesiseJob,
     "time": TimeJob,
