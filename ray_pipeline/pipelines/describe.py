@@ -24,7 +24,7 @@ from ray_pipeline.errors import DataError
 from ray_pipeline.models.policy.settings import PolicySettings
 from ray_pipeline.models.policy.tokenizer import Form, renderer_of
 from ray_pipeline.models.source import locate
-from ray_pipeline.pipelines.prepare_chats import ChatFiles, GeneratedToolChats, prepare_chats
+from ray_pipeline.pipelines.prepare_chats import ChatFiles, ChatSource, prepare_chats
 from ray_pipeline.pipelines.render import BLOCK, SPLITS, policy_inputs
 from ray_pipeline.pipelines.stage import Outcome, Run, Stage
 from ray_pipeline.progress import Progress
@@ -44,7 +44,7 @@ class DescribeSettings(Settings):
     limits: tuple[int, ...] = identity((512, 1024, 2048, 4096, 8192, 16384), "lengths to cut at, for what would be lost")
 
 
-def describe(run: Run, data: ChatFiles | GeneratedToolChats, model: PolicySettings, settings: DescribeSettings) -> Artifact:
+def describe(run: Run, data: ChatSource, model: PolicySettings, settings: DescribeSettings) -> Artifact:
     """The description; malformed and overlapping conversations are counted, whatever `data` says of them."""
     chats = prepare_chats(run, data.model_copy(update={"malformed": "drop", "overlap": "drop"}) if isinstance(data, ChatFiles) else data)
     inputs = {"chats": chats.as_input(), **policy_inputs(model)}

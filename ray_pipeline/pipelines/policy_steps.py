@@ -9,7 +9,7 @@ from ray_pipeline.artifacts import Artifact
 from ray_pipeline.config import Settings, identity, section, source
 from ray_pipeline.errors import SettingsError
 from ray_pipeline.pipelines.chain import BASE, Chain, PipelineChainSettings, with_changes
-from ray_pipeline.pipelines.prepare_chats import ChatFiles, GeneratedToolChats, prepare_chats
+from ray_pipeline.pipelines.prepare_chats import ChatSource, prepare_chats
 from ray_pipeline.pipelines.prepare_preferences import PreferenceData, prepare_preferences
 from ray_pipeline.pipelines.render import RenderSettings
 from ray_pipeline.pipelines.render_pairs import RenderPairsSettings
@@ -35,7 +35,7 @@ class SftStep(PolicyStep):
     render: RenderSettings = section(RenderSettings(), "how conversations become tokens, and what of them is learned")
     training: SftTraining = section(SftTraining(), "how")
 
-    def own_chats(self, settings: PipelineChainSettings) -> ChatFiles | GeneratedToolChats:
+    def own_chats(self, settings: PipelineChainSettings) -> ChatSource:
         if settings.chats is None:
             raise SettingsError("this pipeline has no conversations; give them (chats.path=..., or a group chats=...)")
         return with_changes(type(settings.chats), settings.chats, self.chats)

@@ -18,13 +18,15 @@ import pyarrow as pa
 from pydantic import Field, model_validator
 
 from ray_pipeline.artifacts import Artifact, Attempt
-from ray_pipeline.config import Settings, identity, source
+from ray_pipeline.config import Settings, identity, section, source
 from ray_pipeline.data.chats.formats import FormatName, ReadChats, read_chats
 from ray_pipeline.data.chats.selection import distinct, divided, sampled, shared, with_turns
+from ray_pipeline.data.problems.chats import problem_chats
 from ray_pipeline.data.tool_chats.generate import tool_chats
 from ray_pipeline.data.tool_chats.spec import ToolChatSpec
 from ray_pipeline.errors import DataError
 from ray_pipeline.pipelines.prepare import raw_input
+from ray_pipeline.pipelines.problems import ProblemData, ProblemFile, read_or_made
 from ray_pipeline.pipelines.stage import Outcome, Run, Stage
 
 ALGORITHM: Final = 1
@@ -72,12 +74,27 @@ class GeneratedToolChats(ChatChoice):
         return ToolChatSpec(**{field.name: getattr(self, field.name) for field in fields(ToolChatSpec)})
 
 
-ChatData = Annotated[ChatFiles | GeneratedToolChats, Field(discriminator="kind")]
+class ProblemChats(ChatChoice):
+    kind: Literal["problems"] = identity("problems", "programming problems, each a conversation that asks for its solution and bears its id")
+    problems: ProblemData = section(..., "the problems")
+    instruction: str = identity("{prompt}", "what is asked; {prompt} stands for the problem's own text")
+
+    @model_validator(mode="after")
+    def _asks(self) -> ProblemChats:
+        if "{prompt}" not in self.instruction:
+            raise ValueError("instruction has no {prompt}, so every problem would be asked alike")
+        return self
 
 
-def prepare_chats(run: Run, data: ChatFiles | GeneratedToolChats) -> Artifact:
+ChatSource = ChatFiles | GeneratedToolChats | ProblemChats
+ChatData = Annotated[ChatSource, Field(discriminator="kind")]
+
+
+def prepare_chats(run: Run, data: ChatSource) -> Artifact:
     """The conversations, read or generated at most once."""
     files = {"path": data.path, "eval_path": data.eval_path} if isinstance(data, ChatFiles) else {}
+    if isinstance(data, ProblemChats) and isinstance(data.problems, ProblemFile):
+        files = {"problems.path": data.problems.path}
     inputs = {name: raw_input(path) for name, path in files.items() if path is not None}
     stage = Stage("chats", ALGORITHM, {"data": data}, inputs)
 
@@ -91,7 +108,7 @@ def prepare_chats(run: Run, data: ChatFiles | GeneratedToolChats) -> Artifact:
     return run.ensure(stage, build)
 
 
-def _sides(data: ChatFiles | GeneratedToolChats) -> tuple[dict[str, pa.Table], dict[str, Any]]:
+def _sides(data: ChatSource) -> tuple[dict[str, pa.Table], dict[str, Any]]:
     """What trains and what is held out, and what became of the rest."""
     read = _read(data)
     chats, counts = _chosen(read.chats, data)
@@ -112,7 +129,9 @@ def _sides(data: ChatFiles | GeneratedToolChats) -> tuple[dict[str, pa.Table], d
     return {"train": chats, "eval": held_out}, told
 
 
-def _read(data: ChatFiles | GeneratedToolChats) -> ReadChats:
+def _read(data: ChatSource) -> ReadChats:
+    if isinstance(data, ProblemChats):
+        return ReadChats(problem_chats(read_or_made(data.problems), data.instruction), ())
     if isinstance(data, ChatFiles):
         return read_chats(data.path, data.format, data.malformed)
     return ReadChats(tool_chats(data.spec()), ())

@@ -59,6 +59,13 @@ def prepare_problems(run: Run, data: ProblemFile | GeneratedProblems) -> Artifac
     return run.ensure(stage, build)
 
 
+def read_or_made(data: ProblemFile | GeneratedProblems) -> list[Problem]:
+    """The problems without an artifact of their own."""
+    if isinstance(data, ProblemFile):
+        return read_problems(data.format, data.path)
+    return [one.problem for one in generated_problems(data.count, data.seed, data.families)]
+
+
 def problems_of(artifact: Artifact) -> list[Problem]:
     """The problems of an artifact."""
     return read_problems(artifact.metrics["format"], artifact.file(FILE).uri)

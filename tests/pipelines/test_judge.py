@@ -12,7 +12,11 @@ import pytest
 from jobs.command_line import run_job
 from jobs.judge import JudgeJob, run_judge
 from ray_pipeline.artifacts import Artifact, Workspace
+from ray_pipeline.config import parse
 from ray_pipeline.data.rows import Rows
+from ray_pipeline.errors import SettingsError
+from ray_pipeline.pipelines.prepare_chats import ProblemChats, prepare_chats
+from ray_pipeline.pipelines.problems import GeneratedProblems, prepare_problems, problems_of
 from ray_pipeline.pipelines.stage import Outcome, Run, Stage
 from ray_pipeline.placement.cluster import ClusterSettings
 from ray_pipeline.schemas import GENERATIONS, VERDICTS
@@ -100,6 +104,19 @@ def test_bad_solutions_are_named(tmp_path: Path, capsys: pytest.CaptureFixture[s
     given = ["problems.count=2", "solutions=file", f"solutions.path={tmp_path / 'solutions.jsonl'}", *HERE]
     assert judge(tmp_path / "w", *given) == 1
     assert said in capsys.readouterr().err
+
+
+def test_problems_are_asked_under_their_ids(tmp_path: Path) -> None:
+    """What jobs.generate is given, so that its answers find their problems."""
+    run = Run(Workspace.at(str(tmp_path)), ClusterSettings(in_process="always"))
+    asked = {"kind": "problems", "problems": {"kind": "generated", "count": 3}, "instruction": "Solve:\n{prompt}", "eval_share": 0.0}
+    chats = prepare_chats(run, parse(ProblemChats, asked))
+    found = chats.table("train/000000.parquet").to_pylist()
+    problems = {one.task_id: one for one in problems_of(prepare_problems(run, parse(GeneratedProblems, asked["problems"])))}
+    assert [row["chat_id"] for row in found] == list(problems)
+    assert [row["messages"][0]["content"] for row in found] == [f"Solve:\n{one.prompt}" for one in problems.values()]
+    with pytest.raises(SettingsError, match="instruction has no {prompt}"):
+        parse(ProblemChats, {**asked, "instruction": "Solve."})
 
 
 def test_answers_of_a_policy(tmp_path: Path) -> None:
