@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from ray_pipeline.artifacts import Artifact, Attempt, load
-from ray_pipeline.config import Settings, identity, section
+from ray_pipeline.config import Settings, identity, placement, section
 from ray_pipeline.data.problems.problem import Problem
 from ray_pipeline.data.rows import Rows
 from ray_pipeline.evaluation.code.judge_shards import MakeJudgeShard
@@ -29,7 +29,7 @@ ALGORITHM: Final = 1
 class JudgeSettings(Settings):
     """How programs are judged."""
 
-    k: tuple[int, ...] = identity((1,), "Pass@k for these k; a problem needs that many solutions", min_length=1)
+    k: tuple[int, ...] = placement((1,), "print Pass@k for these k; a problem needs that many solutions", min_length=1)
     live: bool = identity(False, "run tests in one process with the program: for tests that need more than plain data; such verdicts can be forged")
     patience: PatienceSettings = section(PatienceSettings(), "how long programs may take to be right")
     sandbox: SandboxSettings = section(SandboxSettings(), "what programs are held by")

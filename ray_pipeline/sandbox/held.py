@@ -57,7 +57,6 @@ class Nursery:
     def __init__(self, settings: SandboxSettings) -> None:
         plan.check_packages(settings)
         self._early: dict[str, Any] | None = None  # a report that came where the clock was asked for
-        self.broken = False
         problems = []
         for jail in plan.ways(settings):
             try:

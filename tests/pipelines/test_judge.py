@@ -49,6 +49,8 @@ def test_own_solutions_are_right_and_mistakes_are_not(tmp_path: Path, capsys: py
     said = capsys.readouterr().out
     assert "Pass@1" in said and "6 problems" in said and "programs: passed" in said and "held by" in said
     assert judge(tmp_path, *FEW, *HERE) == 0 and len(made(tmp_path, "verdicts")) == 1  # found, not judged again
+    assert judge(tmp_path, *FEW, *HERE, "k=[1,2]") == 0 and len(made(tmp_path, "verdicts")) == 1  # another figure of the same verdicts
+    assert "Pass@2" in capsys.readouterr().out
 
 
 def test_workers_on_ray_come_to_the_same_verdicts(tmp_path: Path) -> None:

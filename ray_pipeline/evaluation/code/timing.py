@@ -148,6 +148,7 @@ def _outcome(
 
 
 def own_processor() -> int:
-    """The processor that this process's programs stay on: one of those it may use, by its own number, so that workers differ."""
+    """The processor that this process's programs stay on: one of those it may use, by its own number. Two workers
+    may come to the same one: then each waits for the other now and then, which its computing time does not count."""
     allowed = sorted(os.sched_getaffinity(0))
     return allowed[os.getpid() % len(allowed)]

@@ -8,6 +8,7 @@ process of the program is gone, clears the folder and reports how it ended. When
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import gc
 import json
 import os
@@ -50,10 +51,10 @@ class Nursery:
     """Orders in, children out, one at a time."""
 
     def __init__(self, control: socket.socket, plan: dict[str, Any]) -> None:
-        self.control, self.folder, self.user = control, plan["folder"], plan["user"]
+        self.control, self.user = control, plan["user"]
         self.layers = confinement.found(plan["jail"])
         self.bounds = confinement.Bounds(**plan["bounds"])
-        self.place = f"{self.folder}/program"
+        self.place = f"{plan['folder']}/program"
         os.umask(0o077)
         self._new_place()
         seen = [path for path in (*plan["readable"], *namespaces.DEVICES) if os.path.exists(path)]
@@ -90,9 +91,8 @@ class Nursery:
         """The child: never returns."""
         try:
             silence = os.open("/dev/null", os.O_RDWR)
-            rules = None if self.rules is None else os.dup(self.rules)
-            tells = _high(tells)
-            kept = _moved({0: silence, 1: output, 2: output, 3: stream, 4: tells} | ({} if rules is None else {5: rules}))
+            tells = _high(tells)  # wherever the next lines fail, there is an end to tell it by
+            kept = _moved({0: silence, 1: output, 2: output, 3: stream, 4: tells} | ({} if self.rules is None else {5: self.rules}))
             tells = 4
             os.closerange(len(kept), 1 << 16)
             if not self.layers.pids:
@@ -101,7 +101,7 @@ class Nursery:
             if order.get("processor") is not None:
                 os.sched_setaffinity(0, [order["processor"]])
             code = self.code if self.code is not None or not self.layers.seccomp else seccomp.program(os.getpid())
-            confinement.confine(self.layers, self.bounds, None if rules is None else 5, code, self.user)
+            confinement.confine(self.layers, self.bounds, None if self.rules is None else 5, code, self.user)
             os.closerange(4, 6)
         except BaseException as problem:
             os.write(tells, f"{type(problem).__name__}: {problem}".encode())
@@ -163,15 +163,12 @@ class Nursery:
 
 def _moved(ends: dict[int, int]) -> list[int]:
     """Put each file descriptor where it is wanted: first out of each other's way, then into place."""
-    aside = {want: os.dup(have) for want, have in ends.items()}
-    high = {want: _high(have) for want, have in aside.items()}
-    for want, have in high.items():
+    aside = {want: _high(have) for want, have in ends.items()}
+    for want, have in aside.items():
         os.dup2(have, want, inheritable=True)
     return sorted(ends)
 
 
 def _high(descriptor: int) -> int:
-    import fcntl
-
     moved: int = fcntl.fcntl(descriptor, fcntl.F_DUPFD, 100)
     return moved

@@ -92,9 +92,7 @@ def _timed(text: str, order: dict[str, Any], stream: int) -> None:
 
 def _loaded(text: str, entry_point: str, stream: int) -> Callable[..., Value] | None:
     """Run the text; the function it is asked for, or None once what is wrong has been told."""
-    names: dict[str, Any] = {"__name__": "solution", "__builtins__": __builtins__}
     module = types.ModuleType("solution")
-    module.__dict__.update(names)
     sys.modules["solution"] = module  # dataclasses and pickles look their module up
     try:
         exec(compile(text, "<solution>", "exec", dont_inherit=True), module.__dict__)
