@@ -15,14 +15,20 @@ from ray_pipeline.placement.cluster import ClusterSettings
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
 
+LOGGERS = [logging.getLogger(name) for name in ("", "ray_pipeline", "jobs")]
+LEVELS = [one.level for one in LOGGERS]
+
+
 @pytest.fixture(autouse=True)
 def _logging_as_before() -> Iterator[None]:
-    """Jobs send logging to the stderr of their start, which here is gone after each test: whatever writes there goes."""
-    root, ours = logging.getLogger(), [logging.getLogger(name) for name in ("ray_pipeline", "jobs")]
-    levels = [one.level for one in (root, *ours)]
+    """Jobs set logging's levels and send it to the stderr of their start, which here is gone after each test. What a fixture of a whole module ran
+    comes before this one, so the levels are those of the suite's start."""
+    for one, level in zip(LOGGERS, LEVELS, strict=True):
+        one.setLevel(level)
     yield
+    root = logging.getLogger()
     root.handlers[:] = [one for one in root.handlers if type(one) is not logging.StreamHandler]
-    for one, level in zip((root, *ours), levels, strict=True):
+    for one, level in zip(LOGGERS, LEVELS, strict=True):
         one.setLevel(level)
 
 

@@ -63,8 +63,6 @@ def of_failure(failure: Mapping[str, Any]) -> tuple[Ended, str]:
 def of_report(report: Mapping[str, Any], cpu_limit: int) -> tuple[Ended, str]:
     """What the end of a program that fell silent is called."""
     code = report["exit"]
-    if report["killed"] == "wall":
-        return "timeout", f"after {report['seconds']:.1f} s by the clock"
     if code < 0:
         name = next((one.name for one in signal.Signals if one == -code), f"signal {-code}")
         if -code in (signal.SIGKILL, signal.SIGXCPU) and report["cpu"] >= 0.9 * cpu_limit:

@@ -80,9 +80,9 @@ class Running:
         """What became of it, once it has ended."""
         report = self._report
         late: tuple[Ended, str] = "timeout", f"after {self._wall:g} s by the clock"
-        if report["killed"] == "wall":  # whatever it had told before
+        if report["killed"] == "wall" or self.talk.late:  # whichever side saw it first, and whatever it had told before
             self.ended = late
-        ended, detail = self.ended or (late if self.talk.late else of_report(report, self._limits.cpu))
+        ended, detail = self.ended or of_report(report, self._limits.cpu)
         printed = bytes(self.talk.printed)
         return Outcome(
             ended, showable(detail), report["seconds"], report["cpu"], report["kilobytes"], self._nursery.held, answers, printed, exit_code
