@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from jobs.command_line import JobSettings, command_run, main
-from jobs.compare import beside
-from jobs.evaluate import show as show_evaluation
-from jobs.score import show as show_score
+from jobs.show_step import show
 from ray_pipeline.artifacts import Artifact
 from ray_pipeline.external_scores import ExternalScore, external_scores
 from ray_pipeline.pipelines.compare import COMPARED
@@ -15,11 +13,7 @@ from ray_pipeline.pipelines.dry_run import DryRun
 from ray_pipeline.pipelines.modes import over_folds, submitted, variants
 from ray_pipeline.pipelines.plan import PipelineSettings, StepDone, foresee_steps, run_steps
 from ray_pipeline.pipelines.stage import Done, Run
-from ray_pipeline.pipelines.steps import EvaluateStep
 from ray_pipeline.progress import duration
-from ray_pipeline.reports.epoch_blocks import epoch_blocks
-from ray_pipeline.reports.epoch_table import epoch_table
-from ray_pipeline.reports.index import index_table
 from ray_pipeline.reports.markdown import table
 
 
@@ -48,7 +42,7 @@ def one_run(settings: PipelineSettings, run: Run) -> dict[str, Artifact]:
         done.append(one)
         show(one, done)
     print(summary(done))
-    measured = [one.artifact for one in done if one.step.kind in ("evaluate", "compare")]
+    measured = [one.artifact for one in done if one.step.kind in ("evaluate", "compare", "compare_code")]
     if measured:
         print(f"report: {measured[-1].file('report.md').uri}")
     return {one.name: one.artifact for one in done if one.step.kind == "evaluate"}
@@ -68,35 +62,6 @@ def over_all_folds(evaluations: Mapping[str, Sequence[Artifact]], handed_in: Map
 
 def _external(evaluations: Sequence[Artifact], model: Artifact | None) -> list[ExternalScore]:
     return [score for one in (*evaluations, *([] if model is None else [model])) for score in external_scores(one)]
-
-
-def show(one: StepDone, done: Sequence[StepDone]) -> None:
-    """What a step has to say, as soon as it is done."""
-    print(f"\n== {one.name} ({one.step.kind}): {one.artifact.location.uri}")
-    if one.step.kind in ("train_embedder", "train_reranker"):
-        metrics = one.artifact.metrics
-        print(epoch_blocks(f"{one.name} train", metrics["evaluations"], metrics["chosen_step"]))
-        print(f"{metrics['ended']}: {metrics['why']}; the model is that of step {metrics['chosen_step']}")
-    elif one.step.kind in ("sft", "dpo"):
-        print(epoch_table(one.artifact))
-        print(f"{one.artifact.metrics['ended']}: {one.artifact.metrics['why']}; the model is that of step {one.artifact.metrics['chosen_step']}")
-    elif one.step.kind == "mine":
-        print(f"{one.artifact.metrics['audit']}\naudit: {one.artifact.file('audit.md').uri}")
-    elif one.step.kind == "pseudo_labels":
-        print(f"{one.artifact.metrics['summary']}\nreport: {one.artifact.file('report.md').uri}")
-    elif one.step.kind == "score":
-        show_score(one.artifact)
-    elif one.step.kind == "index":
-        print(index_table(one.artifact))
-    elif one.step.kind == "compare":
-        print(one.artifact.metrics["summary"])
-    elif isinstance(one.step, EvaluateStep):
-        show_evaluation(one.artifact)
-        if one.step.against is not None:
-            other = next(before for before in done if before.name == one.step.against)
-            print(beside(one.name, one.artifact, other.name, other.artifact))
-    for score in external_scores(one.artifact):
-        print(f"external score: {score.text()}")
 
 
 def summary(done: Sequence[StepDone]) -> str:

@@ -210,3 +210,18 @@ TIMINGS: Final = pa.schema(
         _required("runs", pa.list_(pa.float64())),  # one a round; programs of a problem took turns, so rounds pair up
     ]
 )
+
+WRITTEN_TESTS: Final = pa.schema(
+    [
+        _required("task_id", pa.string()),
+        _required("text", pa.string()),  # one assert statement
+    ]
+)
+
+OUTCOMES: Final = pa.schema(
+    [
+        _required("task_id", pa.string()),
+        _required("sample", pa.int32()),
+        _required("passes", pa.list_(pa.bool_())),  # each of the problem's written tests, in their order
+    ]
+)

@@ -13,6 +13,7 @@ from ray_pipeline.models.policy.settings import PolicySettings
 from ray_pipeline.models.reranker_settings import RerankerSettings
 from ray_pipeline.pipelines.prepare_chats import ChatData
 from ray_pipeline.pipelines.prepare_preferences import PreferenceData
+from ray_pipeline.pipelines.problems import ProblemData
 from ray_pipeline.pipelines.retrieve import ChainSettings
 from ray_pipeline.pipelines.stage import Run
 from ray_pipeline.pipelines.train_policy import trained_policy
@@ -30,6 +31,8 @@ class PipelineChainSettings(ChainSettings):
     policy: PolicySettings | None = section(None, "the decoder that the pipeline's policies begin from")
     chats: ChatData | None = section(None, "the conversations that policies are fine-tuned on")
     preferences: PreferenceData | None = section(None, "the pairs of answers that policies are trained on")
+    problems: ProblemData | None = section(None, "the programming problems that policies learn from")
+    held_out: ProblemData | None = section(None, "the programming problems that they are measured by")
 
 
 @dataclass(frozen=True)

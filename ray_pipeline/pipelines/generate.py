@@ -26,15 +26,20 @@ from ray_pipeline.rollout.settings import EngineSettings, SamplingSettings
 ALGORITHM: Final = 1
 
 
-class GenerateSettings(Settings):
-    """What is asked for."""
+class AnswerSettings(Settings):
+    """How a policy answers."""
 
-    split: Literal["train", "eval"] = identity("eval", "whose conversations; each is answered up to its last reply")
     form: Form = identity("chat", "chat: in the model's template; plain: a prompt is continued as it stands (base models)")
-    adapter: str | None = source(None, "an adapter on the model: a folder in peft's layout, or the artifact of a training that made one")
     sampling: SamplingSettings = section(SamplingSettings(), "what is drawn for each prompt")
     engine: EngineSettings = section(EngineSettings(), "how vLLM holds the model")
     shard_rows: int = identity(256, "conversations a shard: the unit of work, of retry and of progress", ge=1)
+
+
+class GenerateSettings(AnswerSettings):
+    """What is asked for."""
+
+    split: Literal["train", "eval"] = identity("eval", "whose conversations; each is answered up to its last reply")
+    adapter: str | None = source(None, "an adapter on the model: a folder in peft's layout, or the artifact of a training that made one")
 
 
 def generate(run: Run, chats: Artifact, model: PolicySettings, settings: GenerateSettings) -> Artifact:

@@ -19,7 +19,10 @@ from ray_pipeline.errors import SettingsError
 
 _PREVIOUS: Final = "previous."
 _LAST: Final = "last."
-_NAMES: Final = ("model", "groups", "pseudo", "against", "begins_with", "reranker", "rerankers", "evaluations", "policy")
+_NAMES: Final = (
+    *("model", "groups", "pseudo", "against", "begins_with", "reranker", "rerankers", "evaluations", "policy"),
+    *("solutions", "verdicts", "timings", "outcomes", "pairs", "baseline"),
+)
 """Fields of steps that name steps."""
 
 
@@ -87,7 +90,11 @@ def _of(number: int, name: str, steps: Mapping[str, Any], where: str) -> str:
 def _with_names(step: Any, change: Any) -> Any:
     if not isinstance(step, Mapping):
         return step  # the settings' own check will say what is wrong with it
-    return {
-        field: [change(one) for one in value] if field in _NAMES and isinstance(value, list | tuple) else change(value) if field in _NAMES else value
-        for field, value in step.items()
-    }
+    return {field: _changed(value, change) if field in _NAMES else value for field, value in step.items()}
+
+
+def _changed(value: Any, change: Any) -> Any:
+    """A name, or names; a section that is called as such a field elsewhere stays as it is."""
+    if isinstance(value, list | tuple):
+        return [change(one) for one in value]
+    return change(value) if isinstance(value, str) else value

@@ -16,6 +16,7 @@ from ray_pipeline.data.problems.problem import Problem
 from ray_pipeline.data.rows import Rows
 from ray_pipeline.evaluation.code.judge_shards import MakeJudgeShard
 from ray_pipeline.evaluation.code.question import PatienceSettings
+from ray_pipeline.evaluation.code.shards import CodeWork
 from ray_pipeline.metrics.pass_at_k import pass_at_k
 from ray_pipeline.pipelines.problems import problems_of
 from ray_pipeline.pipelines.stage import Outcome, Run, Stage, collect_shards, placed_workers, summed
@@ -66,9 +67,8 @@ def judge_solutions(run: Run, problems: Artifact, solutions: Artifact, settings:
         tasks = Rows.of(solutions, "").table(["task_id"]).column("task_id").to_pylist()
         shards = solution_shards(tasks, settings.shard_problems)
         todo = [shard for shard in shards if shard["shard"] not in finished]
-        make = MakeJudgeShard(
-            ReadProblems(problems.location.uri), settings.sandbox, settings.patience, settings.live, attempt.location.uri, attempt.prefix
-        )
+        held = CodeWork(ReadProblems(problems.location.uri), settings.sandbox, attempt.location.uri, attempt.prefix)
+        make = MakeJudgeShard(held, settings.patience, settings.live)
         work = run_shards(todo, PrepareShard(solutions.location.uri), make, run.cluster)
         records = collect_shards(attempt, "verdicts/", finished, len(shards), work)
         return Outcome(len(tasks), {**summed(records), "held": records[0]["held"], "shards": len(records)}, placed_workers(records))

@@ -20,6 +20,7 @@ from ray_pipeline.artifacts import Artifact
 from ray_pipeline.config import identity, section
 from ray_pipeline.errors import SettingsError
 from ray_pipeline.pipelines.chain import BASE, BASED, Chain, PipelineChainSettings
+from ray_pipeline.pipelines.code_steps import CodeStep, PairsStep, ProblemStep, SolveStep, WrittenTestsStep
 from ray_pipeline.pipelines.dry_run import DryRun, NotThereError
 from ray_pipeline.pipelines.iterations import with_iterations
 from ray_pipeline.pipelines.policy_steps import DpoStep, PolicyStep, SftStep
@@ -119,6 +120,9 @@ def _misfits(settings: PipelineSettings, name: str) -> Iterator[str]:
     if isinstance(step, PolicyStep):
         yield from _policy_misfits(settings, name, step)
         return
+    if isinstance(step, CodeStep):
+        yield from _code_misfits(settings, name, step)
+        return
     if isinstance(step, ScoreStep | CompareStep):
         return
     if step.embedder and step.model != BASE:
@@ -142,9 +146,22 @@ def _reranker_misfits(settings: PipelineSettings, name: str, step: TrainReranker
         yield f"steps.{name}: needs a reranker, and this pipeline has none; set reranker.name to the model that rerankers begin from"
 
 
+def _code_misfits(settings: PipelineSettings, name: str, step: CodeStep) -> Iterator[str]:
+    if isinstance(step, SolveStep | WrittenTestsStep) and settings.policy is None:
+        yield f"steps.{name}: a policy writes, and this pipeline has none; set policy.name to a decoder"
+    if isinstance(step, ProblemStep):
+        try:
+            step.own_problems(settings)
+        except SettingsError as problem:
+            yield f"steps.{name}: {problem}"
+
+
 def _policy_misfits(settings: PipelineSettings, name: str, step: PolicyStep) -> Iterator[str]:
     if settings.policy is None:
         yield f"steps.{name}: trains a policy, and this pipeline has none; set policy.name to the decoder that it begins from"
+    pairs = settings.steps.get(step.pairs) if isinstance(step, SftStep | DpoStep) and step.pairs is not None else None
+    if isinstance(pairs, PairsStep):
+        yield from _missing_sets(name, step, pairs)
     try:
         if isinstance(step, SftStep):
             step.own_chats(settings)
@@ -153,6 +170,15 @@ def _policy_misfits(settings: PipelineSettings, name: str, step: PolicyStep) -> 
     except SettingsError as problem:
         for line in str(problem).splitlines():
             yield f"steps.{name}: {line}"
+
+
+def _missing_sets(name: str, step: PolicyStep, pairs: PairsStep) -> Iterator[str]:
+    """Sets that the step of kind pairs does not make."""
+    asked, field = (step.sets, "sets") if isinstance(step, DpoStep) else ((getattr(step, "imitate", None),), "imitate")
+    made = pairs.pairs.sets if field == "sets" else pairs.pairs.imitate
+    for one in asked:
+        if one is not None and one not in made:
+            yield f"steps.{name}.{field}: {one!r} is none of the sets that are made; they are {', '.join(made) or 'none'}"
 
 
 def _wrong_name(steps: Mapping[str, Step], above: Mapping[str, Step], other: str, wanted: str) -> str:

@@ -107,7 +107,7 @@ Data = Annotated[FileData | GeneratedData, Field(discriminator="kind")]
 
 def prepare(run: Run, data: FileData | GeneratedData) -> PreparedData:
     """The prepared data set, read or generated at most once."""
-    inputs = {"files": raw_input(data.path)} if isinstance(data, FileData) else {}
+    inputs = {"files": raw_input(data.path, "data.path")} if isinstance(data, FileData) else {}
     stage = Stage("data", ALGORITHM, {"data": data}, inputs)
 
     def build(attempt: Attempt, finished: Mapping[int, Mapping[str, Any]]) -> Outcome:
@@ -140,11 +140,11 @@ def with_reasoning(dataset: RetrievalDataset) -> tuple[RetrievalDataset, int]:
     return found, queries.num_rows - joined.num_rows
 
 
-def raw_input(path: str) -> Input:
-    """A file, or all files of a folder, known by the hash of their content."""
+def raw_input(path: str, key: str) -> Input:
+    """A file, or all files of a folder, known by the hash of their content; `key` is the setting that names it."""
     place = Location.of(path)
     if not place.exists():
-        raise DataError(f"data.path={path}: nothing is there (looked at {place.uri})")
+        raise DataError(f"{key}={path}: nothing is there (looked at {place.uri})")
     base = place.open()[1]
     names = {posixpath.relpath(file.open()[1], base): file for file, _ in place.files()} or {"": place}
     digest = hashlib.sha256()

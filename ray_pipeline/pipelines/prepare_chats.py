@@ -77,7 +77,7 @@ class GeneratedToolChats(ChatChoice):
 class ProblemChats(ChatChoice):
     kind: Literal["problems"] = identity("problems", "programming problems, each a conversation that asks for its solution and bears its id")
     problems: ProblemData = section(..., "the problems")
-    instruction: str = identity("{prompt}", "what is asked; {prompt} stands for the problem's own text")
+    instruction: str = identity("{prompt}", "what is asked; {prompt} stands for the problem's own text, {entry_point} for its function's name")
 
     @model_validator(mode="after")
     def _asks(self) -> ProblemChats:
@@ -95,7 +95,7 @@ def prepare_chats(run: Run, data: ChatSource) -> Artifact:
     files = {"path": data.path, "eval_path": data.eval_path} if isinstance(data, ChatFiles) else {}
     if isinstance(data, ProblemChats) and isinstance(data.problems, ProblemFile):
         files = {"problems.path": data.problems.path}
-    inputs = {name: raw_input(path) for name, path in files.items() if path is not None}
+    inputs = {name: raw_input(path, f"chats.{name}") for name, path in files.items() if path is not None}
     stage = Stage("chats", ALGORITHM, {"data": data}, inputs)
 
     def build(attempt: Attempt, finished: Mapping[int, Mapping[str, Any]]) -> Outcome:

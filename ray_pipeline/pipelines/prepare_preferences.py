@@ -52,7 +52,7 @@ class PreferenceData(Settings):
 
 def prepare_preferences(run: Run, data: PreferenceData) -> Artifact:
     """The pairs, read at most once."""
-    inputs = {f"sets.{name}": raw_input(one.path) for name, one in data.sets.items()}
+    inputs = {f"sets.{name}": raw_input(one.path, f"preferences.sets.{name}.path") for name, one in data.sets.items()}
     stage = Stage("preferences", ALGORITHM, {"data": data}, inputs)
 
     def build(attempt: Attempt, finished: Mapping[int, Mapping[str, Any]]) -> Outcome:

@@ -42,7 +42,7 @@ ProblemData = Annotated[ProblemFile | GeneratedProblems, Field(discriminator="ki
 
 def prepare_problems(run: Run, data: ProblemFile | GeneratedProblems) -> Artifact:
     """The problems, read or generated at most once."""
-    inputs = {"path": raw_input(data.path)} if isinstance(data, ProblemFile) else {}
+    inputs = {"path": raw_input(data.path, "problems.path")} if isinstance(data, ProblemFile) else {}
     stage = Stage("problems", ALGORITHM, {"problems": data}, inputs)
 
     def build(attempt: Attempt, finished: Mapping[int, Mapping[str, Any]]) -> Outcome:

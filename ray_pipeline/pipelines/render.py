@@ -54,7 +54,7 @@ class RenderSettings(Settings):
 def policy_inputs(model: PolicySettings) -> dict[str, Input]:
     """The model that is spoken to, and a chat template of its own."""
     found = {"model": locate(model.name, model.revision).as_input()}
-    return found if model.template is None else {**found, "template": raw_input(model.template)}
+    return found if model.template is None else {**found, "template": raw_input(model.template, "policy.template")}
 
 
 def render_chats(run: Run, chats: Artifact, model: PolicySettings, settings: RenderSettings) -> Artifact:

@@ -115,7 +115,11 @@ def given_ranking(run: Run, data: PreparedData, split: str, path: str) -> Artifa
         ranking = load(path, "ranking")
         _require_made_from(ranking, data, split)
         return ranking
-    inputs = {"run": raw_input(path), "queries": data.artifact.as_input(data.query_part(split)), "corpus": data.artifact.as_input("corpus/")}
+    inputs = {
+        "run": raw_input(path, "search.path"),
+        "queries": data.artifact.as_input(data.query_part(split)),
+        "corpus": data.artifact.as_input("corpus/"),
+    }
 
     def build(attempt: Attempt, finished: Mapping[int, Mapping[str, Any]]) -> Outcome:
         found = read_run(path, data.query_ids(split), data.doc_ids())

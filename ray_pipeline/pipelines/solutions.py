@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from itertools import chain
 from typing import Annotated, Any, Final, Literal
 
 import pyarrow as pa
@@ -44,6 +45,7 @@ class GeneratedSolutions(Settings):
         "generations", "what a policy answered: an artifact of jobs.generate whose conversations bear the problems' ids"
     )
     generations: str = source(..., "the artifact")
+    own: bool = identity(False, "put the programs that the problems bring beside the policy's")
 
 
 class SolutionFile(Settings):
@@ -58,7 +60,7 @@ def gather_solutions(run: Run, problems: Artifact, data: OwnSolutions | MutatedS
     """The programs, each with the number it has among its problem's."""
     inputs = {"problems": problems.as_input()}
     if isinstance(data, SolutionFile):
-        inputs["path"] = raw_input(data.path)
+        inputs["path"] = raw_input(data.path, "solutions.path")
     if isinstance(data, GeneratedSolutions):
         inputs["generations"] = load(data.generations, "generations").as_input()
     stage = Stage("solutions", ALGORITHM, {"solutions": data}, inputs)
@@ -83,7 +85,7 @@ def _programs(data: Settings, problems: Artifact, by_id: Mapping[str, Problem]) 
     if isinstance(data, MutatedSolutions):
         return _mutated(data, by_id)
     if isinstance(data, GeneratedSolutions):
-        return _answered(data, by_id)
+        return chain(_answered(data, by_id), _own(problems, by_id) if data.own else ())
     assert isinstance(data, SolutionFile)
     return _of_file(data, by_id)
 

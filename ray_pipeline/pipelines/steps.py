@@ -17,6 +17,7 @@ from ray_pipeline.artifacts import Artifact
 from ray_pipeline.config import Settings, identity, layered, parse, section, source
 from ray_pipeline.data.prepared import Split
 from ray_pipeline.pipelines.chain import BASE, Chain, PipelineChainSettings
+from ray_pipeline.pipelines.code_steps import CompareCodeStep, JudgeStep, PairsStep, SolutionsStep, SolveStep, TimeStep, WrittenTestsStep
 from ray_pipeline.pipelines.compare import compare_evaluations
 from ray_pipeline.pipelines.evaluate import EvaluateSettings, evaluate
 from ray_pipeline.pipelines.merge import MergeSettings, merge_model
@@ -244,7 +245,14 @@ Step = Annotated[
     | MergeStep
     | MergeRerankerStep
     | SftStep
-    | DpoStep,
+    | DpoStep
+    | SolveStep
+    | SolutionsStep
+    | JudgeStep
+    | TimeStep
+    | WrittenTestsStep
+    | PairsStep
+    | CompareCodeStep,
     Field(discriminator="kind"),
 ]
 

@@ -50,7 +50,7 @@ class SynthesisSettings(Settings):
 
 def synthesise(run: Run, settings: SynthesisSettings) -> Artifact:
     """The conversations; a killed run goes on with the shards that are missing."""
-    stage = Stage("synthesised", ALGORITHM, {"synthesis": settings}, {"tools": raw_input(settings.tools)})
+    stage = Stage("synthesised", ALGORITHM, {"synthesis": settings}, {"tools": raw_input(settings.tools, "tools")})
     tools = read_tools(settings.tools)
 
     def build(attempt: Attempt, finished: Mapping[int, Mapping[str, Any]]) -> Outcome:

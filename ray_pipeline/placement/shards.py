@@ -20,6 +20,7 @@ import os
 import traceback
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any, Final
 
@@ -80,7 +81,7 @@ def _here(shards: Sequence[Payload], prepare: Prepare, make_worker: MakeWorker, 
     """The same in this process, one shard after another."""
     placed = {"actor": "", "node": "", "gpus": [], "pid": os.getpid(), "device": "cpu"}
     prepared, work = _Prepared(prepare), _Work(lambda: make_worker("cpu"))
-    with threads(cluster):
+    with threads(cluster), closing(work):
         for shard in shards:
             answer = work(prepared(dict(shard)))
             if "error" in answer:
@@ -151,6 +152,12 @@ class _Work:
         except Exception as problem:
             logger.debug("%s failed", doing, exc_info=problem)
             return {"error": _describe(doing, problem)}
+
+    def close(self) -> None:
+        """End what the worker holds beside itself, processes of its own say; an actor's end with it."""
+        close = getattr(self.work, "close", None)
+        if close is not None:
+            close()
 
 
 class _Worker:

@@ -50,10 +50,10 @@ class Engine:
 
     def __init__(self, model: PolicySettings, settings: EngineSettings, device: str, adapter_rank: int | None = None) -> None:
         os.environ.setdefault("VLLM_NO_USAGE_STATS", "1")
-        os.environ.setdefault("VLLM_LOGGING_LEVEL", "WARNING")
+        os.environ.setdefault("VLLM_LOGGING_LEVEL", "ERROR")  # its warnings are about its own insides, some twenty at every start
         if device == "cpu":
             os.environ["VLLM_CPU_KVCACHE_SPACE"] = str(settings.kv_cache_gb)
-        logging.getLogger("vllm").setLevel(logging.WARNING)
+        logging.getLogger("vllm").setLevel(os.environ["VLLM_LOGGING_LEVEL"])
         from vllm import LLM  # seconds to import, so only where text is generated
 
         files = locate(model.name, model.revision)

@@ -69,10 +69,12 @@ class Sandbox:
                     break
         return program.outcome(tuple(answers))
 
-    def check(self, text: str, entry_point: str, tests: str, live: bool = False, wall: float | None = None) -> Outcome:
+    def check(
+        self, text: str, entry_point: str, tests: str, live: bool = False, wall: float | None = None, heard: list[Any] | None = None
+    ) -> Outcome:
         """Run tests of a program: statements, and perhaps a function `check(candidate)`. The tests' process never holds the program, only a
-        stand-in that asks it for answers. `live` puts both into one process, for tests that need more than plain data: there a program can
-        forge its verdict."""
+        stand-in that asks it for answers; the arguments of each call are added to `heard`. `live` puts both into one process, for tests that
+        need more than plain data: there a program can forge its verdict, and no call is heard."""
         if live:
             with self._running("candidate", {"kind": "checks", "live": True, "entry_point": entry_point}, wall) as both:
                 both.talk.say([_bytes(tests), _bytes(text)])
@@ -86,7 +88,7 @@ class Sandbox:
             elif "loaded" in first:
                 with self._running("tests", {"kind": "checks", "live": False, "entry_point": entry_point}, wall) as tester:
                     tester.talk.say([_bytes(tests)])
-                    tester.ended = _verdict(tester, lambda asked: _asked(program, asked))
+                    tester.ended = _verdict(tester, lambda asked: _asked(program, asked, heard))
                 program.ended = program.ended or tester.ended
         return program.outcome()
 
@@ -140,8 +142,10 @@ def _verdict(tester: Running, answer: Callable[[Any], bytes | None]) -> tuple[En
     return None
 
 
-def _asked(program: Running, arguments: Any) -> bytes | None:
+def _asked(program: Running, arguments: Any, heard: list[Any] | None) -> bytes | None:
     """The program's answer as the tests' process may read it: decoded and written anew, so it is plain data whatever was sent."""
+    if heard is not None:
+        heard.append(arguments)
     program.talk.say([plain.encode(arguments)])
     try:
         answer = next(program.told(), None)

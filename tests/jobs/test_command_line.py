@@ -101,7 +101,7 @@ def test_help_of_the_tools(job: str, monkeypatch: pytest.MonkeyPatch, capsys: py
     assert f"python -m jobs.{job}" in capsys.readouterr().out
 
 
-GIVEN = ("data.path", "chats.path", "policy.name", "reranker.name", "preferences.sets.pvf.path")
+GIVEN = ("data.path", "problems.path", "held_out.path", "chats.path", "policy.name", "reranker.name", "preferences.sets.pvf.path")
 """What a choice may leave to its user."""
 
 
@@ -121,7 +121,7 @@ def test_every_choice_of_every_group_is_valid() -> None:
                 assert set(asked) <= set(GIVEN), (group, name)
                 parse(PipelineJob, settings_from("pipeline", [*given, *(f"{key}=somewhere" for key in asked)]))
     assert {path.stem for path in CONFIGS.glob("*.yaml")} >= set(ALL)
-    assert set(groups) == {"model", "reranker", "policy", "chats", "data", "method", "cluster", "experiment"}
+    assert set(groups) == {"model", "reranker", "policy", "chats", "data", "method", "cluster", "experiment", "problems", "problems@held_out"}
 
 
 def test_an_experiment_is_for_every_job_that_has_its_data_and_model() -> None:

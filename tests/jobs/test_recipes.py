@@ -20,7 +20,7 @@ from ray_pipeline.pipelines.steps import MineStep, TrainEmbedderStep, TrainReran
 from ray_pipeline.tasks.reranker_settings import RerankerTraining
 from ray_pipeline.text.pair_prompts import FlagPrompt
 
-CHAT = ("hardgen_", "gem_", "looptool_", "starcoder1b_")  # tests/jobs/test_chat_recipes.py has these
+CHAT = ("hardgen_", "gem_", "looptool_", "starcoder1b_", "code_")  # test_chat_recipes.py and test_code_recipe.py have these
 SMOKE = sorted(path.stem for path in (CONFIGS / "experiment" / "smoke").glob("*.yaml") if not path.stem.startswith(CHAT))
 OWN_DATA = ("staged_embedder", "hard_negatives", "iterated_minilm")  # generated: no path is needed
 NEEDED = ("bge_qcot_high", "bge_qcot_low", "bge_semi", "bge_hard", "theorem_big_run", "eedi_minilm", "eedi_loop", "eedi_icl", *OWN_DATA)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from jobs.pairs import PairsJob, run_pairs
 from ray_pipeline.artifacts import Artifact, Workspace
 from ray_pipeline.data.chats.formats import read_chats
 from ray_pipeline.data.preferences.read import read_preferences
+from ray_pipeline.data.problems.generated import generated_problems
 
 GIVEN = ["problems.count=3", "time.timing.most_rounds=5", "time.timing.least_ms=1.0", "cluster.in_process=always", "log=warning"]
 
@@ -18,7 +20,7 @@ GIVEN = ["problems.count=3", "time.timing.most_rounds=5", "time.timing.least_ms=
 def made(workspace: Path, *words: str) -> Artifact:
     assert run_job("pairs", PairsJob, run_pairs, [f"workspace={workspace}", *GIVEN, *words]) == 0
     return max(
-        (one for one in Workspace.at(str(workspace)).artifacts() if one.stage == "pairs"), key=lambda one: str(one.manifest.get("created", ""))
+        (one for one in Workspace.at(str(workspace)).artifacts() if one.stage == "code_pairs"), key=lambda one: str(one.manifest.get("created", ""))
     )
 
 
@@ -54,6 +56,29 @@ def test_answers_that_continue_the_prompt(tmp_path: Path) -> None:
     assert not row["messages"][1]["content"].startswith(row["messages"][0]["content"][:20])
 
 
+def test_programs_are_ranked_by_tests_that_a_model_wrote(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Three programs that agree on most tests outrank one that passes none but the wrong test, which no verdict tells codedpo; the quickest comes
+    before the slowest of the right ones, too."""
+    problem = generated_problems(1)[0]
+    right = [one.text for one in problem.solutions][:3]
+    name, task = problem.problem.entry_point, problem.problem.task_id
+    calls, answers = problem.problem.calls[:2], (problem.problem.expected or ())[:2]
+    tests = [f"assert {name}(*{call!r}) == {answer!r}" for call, answer in zip(calls, answers, strict=True)] + [
+        f"assert {name}(*{calls[0]!r}) == 'no'"
+    ]
+    (tmp_path / "tests.jsonl").write_text(json.dumps({"task_id": task, "answer": "Tests:\n" + "\n".join(tests)}) + "\n")
+    wrong = f"def {name}(*arguments): return 'no'"
+    rows = [{"task_id": task, "solution": text} for text in (*right, wrong)]
+    (tmp_path / "solutions.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    given = ["solutions=file", f"solutions.path={tmp_path / 'solutions.jsonl'}", f"tests={{kind: file, path: {tmp_path / 'tests.jsonl'}}}"]
+    found = made(tmp_path / "w", "problems.count=1", *given, "pairs.sets={mine: {strategy: codedpo, pairs_per_problem: 9}}")
+    assert "3 tests written for 1 of 1 problems" in capsys.readouterr().out
+    pairs = read_preferences(found.file("preferences/mine.jsonl").uri, "mine", malformed="fail", equal="fail").pairs.to_pylist()
+    rejected = [row["rejected"][0]["content"] for row in pairs]
+    assert rejected.count(wrong) == 1 and all(row["chosen"][0]["content"] in right for row in pairs)
+    assert found.metrics["preferences/mine"]["untested"] == 0
+
+
 def test_a_strategy_without_what_it_needs_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run_job("pairs", PairsJob, run_pairs, [f"workspace={tmp_path}", *GIVEN, "+pairs.sets.mine.strategy=codedpo"]) == 1
-    assert "sets.mine.strategy=codedpo needs tests that a model wrote" in capsys.readouterr().err
+    assert "pairs.sets.mine.strategy=codedpo needs tests that a model wrote; give tests={kind: generations" in capsys.readouterr().err

@@ -38,8 +38,10 @@ def test_right_programs_are_timed_and_found_again(tmp_path: Path, capsys: pytest
 def test_no_program_that_passed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     given = tmp_path / "solutions.jsonl"
     given.write_text('{"task_id": "generated-0/00000", "solution": "x = 1"}\n')
-    assert run_job("time", TimeJob, run_time, [f"workspace={tmp_path / 'w'}", "solutions=file", f"solutions.path={given}", *GIVEN]) == 1
-    assert "no program passed, so there is none to time" in capsys.readouterr().err
+    assert run_job("time", TimeJob, run_time, [f"workspace={tmp_path / 'w'}", "solutions=file", f"solutions.path={given}", *GIVEN]) == 0
+    assert "no program passed, so there is none to time" in capsys.readouterr().out
+    (timings,) = [one for one in Workspace.at(str(tmp_path / "w")).artifacts() if one.stage == "timings"]
+    assert len(Rows.of(timings, "timings/")) == 0
 
 
 def test_measured_models_come_on_a_leaderboard(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:

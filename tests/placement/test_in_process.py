@@ -52,6 +52,36 @@ def test_always_is_refused_where_a_cluster_must_hold_something(changes: dict[str
         ClusterSettings(in_process="always", **changes)  # type: ignore[arg-type]
 
 
+class Holds:
+    """A worker that holds something to be let go."""
+
+    def __init__(self) -> None:
+        self.held = True
+
+    def __call__(self, payload: dict[str, object]) -> dict[str, object]:
+        if payload["doubled"] == 40:
+            raise DataError("two is too many")
+        return {"shard": payload["shard"]}
+
+    def close(self) -> None:
+        self.held = False
+
+
+@pytest.mark.parametrize("count", [2, 3])
+def test_a_worker_is_closed_at_the_end_and_at_an_error(count: int) -> None:
+    """A sandbox's jails must not outlive their pass: a pipeline has many."""
+    one = Holds()
+    records = run_shards(shards(count), Prepare(), lambda device: one, ALWAYS)
+    next(records)
+    assert one.held
+    if count == 3:
+        with pytest.raises(ShardError, match="two is too many"):
+            list(records)
+    else:
+        list(records)
+    assert not one.held
+
+
 def test_records_are_those_of_a_worker() -> None:
     records = list(run_shards(shards(4), Prepare(), Make(), ALWAYS))
     assert [(one["shard"], one["doubled"], one["worked"]) for one in records] == [(number, 20 * number, number + 1) for number in range(4)]

@@ -13,11 +13,11 @@ from ray_pipeline.text.chat.conversation import Message
 
 
 def problem_chats(problems: Iterable[Problem], instruction: str) -> pa.Table:
-    """CHATS: `{prompt}` in the instruction is the problem's own text."""
+    """CHATS: `{prompt}` in the instruction is the problem's own text, `{entry_point}` its function's name."""
     rows = [
         {
             "chat_id": one.task_id,
-            "messages": [asdict(Message("user", instruction.replace("{prompt}", one.prompt)))],
+            "messages": [asdict(Message("user", _asked(instruction, one)))],
             "tools": None,
             "source": None,
             "format": None,
@@ -25,3 +25,8 @@ def problem_chats(problems: Iterable[Problem], instruction: str) -> pa.Table:
         for one in problems
     ]
     return pa.Table.from_pylist(rows, schema=CHATS)
+
+
+def _asked(instruction: str, problem: Problem) -> str:
+    """The name first: a prompt may spell `{entry_point}` itself, a name is no place for braces."""
+    return instruction.replace("{entry_point}", problem.entry_point).replace("{prompt}", problem.prompt)

@@ -1,11 +1,13 @@
 """How fast right programs are: computing time of large inputs, each run in a fresh process, all programs of a problem by turns.
 
-For each problem: the calls are its stressed ones, or the slowest of its others; a call is repeated until the canonical program computes for
-`least_ms`, so that microseconds are not lost in the clock. A first round warms caches and is thrown away. Then rounds follow, in each of which every
-program runs once, in an order drawn anew; they end when the median of each is known to `target`, or at `most_rounds`. What disturbs the
-machine for a while so disturbs all programs of a problem alike.
+For each problem: the calls are its stressed ones, or the slowest of its others; where tests are all it has, those that the tests make. A call
+is repeated until the canonical program (without one, the first right program) computes for `least_ms`, so that microseconds are not lost in
+the clock. A first round warms caches and is thrown away. Then rounds follow, in each of which every program runs once, in an order drawn anew;
+they end when the median of each is known to `target`, or at `most_rounds`. What disturbs the machine for a while so disturbs all programs of
+a problem alike.
 
-A program may give other answers on large inputs than it gave on small ones: then it is wrong there and has no time.
+A program may give other answers on large inputs than it gave on small ones: then it is wrong there and has no time. Without a canonical program
+nobody knows the answers, and the tests that the program passed have to do.
 
 Trap: a repeated call lets a program remember its answers. Repeats are only made where the canonical program is too fast to be timed, arguments are
 new each time, and every program has the same number of them.
@@ -52,7 +54,7 @@ class TimingSettings(Settings):
 class Timed:
     """What is known of a program's speed."""
 
-    reason: str  # "timed", "wrong" (on large inputs), or how it ended
+    reason: str  # "timed", "wrong" (on large inputs), "no_calls" (there is nothing to time it by), or how it ended
     detail: str
     seconds: float | None  # the median of a call's share of a run: all timed calls, once each
     spread: float | None  # interquartile range over median, of single runs
@@ -68,13 +70,15 @@ class Track:
     problem: Problem
     calls: Sequence[Arguments]
     encoded: Sequence[bytes]
-    expected: Sequence[Any]
+    expected: Sequence[Any] | None  # None: nobody knows
     repeats: int
 
 
 def time_programs(problem: Problem, texts: Sequence[str], sandbox: Sandbox, settings: TimingSettings, processor: int | None) -> list[Timed]:
     """Each program's time, in their order."""
-    track = _track(problem, sandbox, settings, processor)
+    track = _track(problem, texts, sandbox, settings, processor)
+    if track is None:
+        return [_timed((), ("no_calls", "its tests make no call with plain data, so there is none to time by"), 1, settings)] * len(texts)
     runs: dict[int, list[float]] = {place: [] for place in range(len(texts))}
     failed: dict[int, tuple[str, str]] = {}
     for number in range(settings.warm_up + settings.most_rounds):
@@ -107,38 +111,57 @@ def _run(track: Track, text: str, sandbox: Sandbox, settings: TimingSettings, pr
     found = _outcome(track.problem, text, track.encoded, track.repeats, sandbox, settings, processor)
     if found.ended != "finished":
         return 0.0, (found.ended, found.detail)
-    comparisons = comparisons_in_order(track.expected, track.problem.comparison)
-    for place, (answer, expected) in enumerate(zip(found.answers, track.expected, strict=True)):
-        if not answers_agree(answer, expected, track.calls[place], comparisons[place]):
-            return 0.0, ("wrong", f"timed call {place} has another answer than the canonical program gives")
+    if track.expected is not None:
+        comparisons = comparisons_in_order(track.expected, track.problem.comparison)
+        for place, (answer, expected) in enumerate(zip(found.answers, track.expected, strict=True)):
+            if not answers_agree(answer, expected, track.calls[place], comparisons[place]):
+                return 0.0, ("wrong", f"timed call {place} has another answer than the canonical program gives")
     return sum(found.times) / track.repeats, None
 
 
-def _track(problem: Problem, sandbox: Sandbox, settings: TimingSettings, processor: int | None) -> Track:
-    if problem.canonical is None or not (problem.calls or problem.stressed):
-        raise DataError(f"problem {problem.task_id}: has no calls and canonical program to time others against; time problems that have both")
-    calls: Sequence[Arguments] = problem.stressed or problem.calls
-    found = _canonical(problem, calls, 1, sandbox, settings, processor)
+def _track(problem: Problem, texts: Sequence[str], sandbox: Sandbox, settings: TimingSettings, processor: int | None) -> Track | None:
+    """The calls, and how often each is made; None where there is no call."""
+    known = [one for one in (problem.canonical,) if one is not None]
+    stated = problem.stressed or problem.calls
+    calls: Sequence[Arguments] = stated or _made_by_tests(problem, (*known, *texts), sandbox, settings)
+    if not calls:
+        return None
+    for first in known or texts:
+        found = _measured(problem, first, calls, sandbox, settings, processor)
+        if found.ended == "finished":
+            break
+    else:
+        if known:
+            raise DataError(
+                f"problem {problem.task_id}: its canonical program ended with {found.ended} at timed call {len(found.times)}: {found.detail} "
+                "(raise time.timing.wall or sandbox.limits, or leave the problem out)"
+            )
+        return Track(problem, calls, _encoded(calls), None, 1)  # each program will say for itself how it ends
     if not problem.stressed and len(calls) > settings.calls:
         slowest = sorted(sorted(range(len(calls)), key=lambda place: found.times[place])[-settings.calls :])
         calls = [calls[place] for place in slowest]
-        found = _canonical(problem, calls, 1, sandbox, settings, processor)
-    repeats = min(MOST_REPEATS, max(1, math.ceil(settings.least_ms / 1e3 / sum(found.times))))
-    expected = [as_expected(one, problem.comparison) for one in found.answers]
-    return Track(problem, calls, [plain.encode(list(one)) for one in calls], expected, repeats)
+        found = _measured(problem, first, calls, sandbox, settings, processor)
+    repeats = min(MOST_REPEATS, max(1, math.ceil(settings.least_ms / 1e3 / sum(found.times)))) if found.ended == "finished" else 1
+    expected = [as_expected(one, problem.comparison) for one in found.answers] if known and stated else None  # tests may allow several answers
+    return Track(problem, calls, _encoded(calls), expected, repeats)
 
 
-def _canonical(
-    problem: Problem, calls: Sequence[Arguments], repeats: int, sandbox: Sandbox, settings: TimingSettings, processor: int | None
-) -> Outcome:
-    encoded = [plain.encode(list(one)) for one in calls]
-    found = _outcome(problem, problem.canonical or "", encoded, repeats, sandbox, settings, processor)
-    if found.ended != "finished":
-        raise DataError(
-            f"problem {problem.task_id}: its canonical program ended with {found.ended} at timed call {len(found.times)}: {found.detail} "
-            "(raise time.wall or sandbox.limits, or leave the problem out)"
-        )
-    return found
+def _made_by_tests(problem: Problem, texts: Sequence[str], sandbox: Sandbox, settings: TimingSettings) -> list[Arguments]:
+    """The calls that a problem's tests make of a program that passes them."""
+    for text in texts if problem.tests is not None else ():
+        heard: list[Any] = []
+        found = sandbox.check(told(text, problem), problem.entry_point, problem.tests or "", wall=settings.wall, heard=heard)
+        if found.ended == "finished" and heard:
+            return [tuple(one) for one in heard]
+    return []
+
+
+def _encoded(calls: Sequence[Arguments]) -> list[bytes]:
+    return [plain.encode(list(one)) for one in calls]
+
+
+def _measured(problem: Problem, text: str, calls: Sequence[Arguments], sandbox: Sandbox, settings: TimingSettings, processor: int | None) -> Outcome:
+    return _outcome(problem, text, _encoded(calls), 1, sandbox, settings, processor)
 
 
 def _outcome(

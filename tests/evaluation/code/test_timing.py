@@ -81,10 +81,34 @@ def test_each_repeat_has_arguments_of_its_own(sandbox: Sandbox) -> None:
     assert found.answers == (1,)
 
 
-@pytest.mark.parametrize(
-    "problem",
-    [replace(PROBLEM, canonical=None), replace(PROBLEM, calls=(), base_calls=0), replace(PROBLEM, canonical="def f(n): raise KeyError")],
-)
-def test_problems_to_time_by_have_a_program_that_works(sandbox: Sandbox, problem: Problem) -> None:
+def test_a_canonical_program_that_fails_is_told(sandbox: Sandbox) -> None:
     with pytest.raises(DataError, match="own/1"):
-        time_programs(problem, [SUM], sandbox, SETTINGS, None)
+        time_programs(replace(PROBLEM, canonical="def f(n): raise KeyError"), [SUM], sandbox, SETTINGS, None)
+
+
+def test_without_a_canonical_program_the_first_that_works_sets_the_repeats(sandbox: Sandbox) -> None:
+    broken, found = time_programs(replace(PROBLEM, canonical=None), ["def f(n): raise KeyError", FAST], sandbox, SETTINGS, None)
+    assert (broken.reason, found.reason) == ("exception", "timed") and found.repeats > 1
+
+
+def test_without_calls_and_tests_there_is_nothing_to_time_by(sandbox: Sandbox) -> None:
+    (found,) = time_programs(replace(PROBLEM, calls=(), base_calls=0), [SUM], sandbox, SETTINGS, None)
+    assert (found.reason, found.seconds) == ("no_calls", None)
+
+
+def test_calls_that_tests_make_are_timed_where_there_are_no_others(sandbox: Sandbox) -> None:
+    """As in HumanEval's and Code-Optimise's files: a `check`, and perhaps no canonical program."""
+    tests = "def check(candidate):\n    for n in (10, 20_000, 30_000):\n        assert candidate(n) in (n * (n - 1) // 2, None)"
+    told = Problem("own/2", "", "f", None, (), 0, None, tests)
+    silent = "def f(n): return None"  # the tests let it pass, so no answer but theirs counts
+    slow, fast, other = time_programs(told, [SLOW, FAST, silent], sandbox, SETTINGS, own_processor())
+    assert [one.reason for one in (slow, fast, other)] == ["timed"] * 3
+    assert slow.seconds and fast.seconds and slow.seconds > 20 * fast.seconds
+    assert slow.repeats == fast.repeats
+
+
+def test_tests_that_call_with_no_plain_data_give_nothing_to_time_by(sandbox: Sandbox) -> None:
+    told = Problem("own/3", "", "f", None, (), 0, None, "def check(candidate): assert candidate(object()) is None")
+    (found,) = time_programs(told, ["def f(x): return None"], sandbox, SETTINGS, None)
+    assert (found.reason, found.seconds) == ("no_calls", None)
+    assert "no call with plain data" in found.detail
