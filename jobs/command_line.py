@@ -94,11 +94,15 @@ def _not_for(job: str) -> list[str]:
 
 
 def groups_of(job: str) -> dict[str, list[str]]:
-    """The config groups of a job, and the names that each takes."""
+    """The config groups of a job, and the names that each takes. `problems@held_out` are the files of problems, for the setting held_out."""
     given = _file_of(job)
     names = [next(iter(one)) for one in given["defaults"] if isinstance(one, dict)]
     read = [name for name in names if name not in given.get(_UNREAD, [])]
-    return {name: sorted(path.relative_to(CONFIGS / name).with_suffix("").as_posix() for path in (CONFIGS / name).rglob("*.yaml")) for name in read}
+    return {name: _files_in(CONFIGS / name.partition("@")[0]) for name in read}
+
+
+def _files_in(folder: Path) -> list[str]:
+    return sorted(path.relative_to(folder).with_suffix("").as_posix() for path in folder.rglob("*.yaml"))
 
 
 def _file_of(job: str) -> dict[str, Any]:
@@ -129,7 +133,7 @@ def _override(given: str, groups: Mapping[str, Sequence[str]]) -> str:
     if value not in choices:
         near = difflib.get_close_matches(value, choices, n=1)
         hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(choices)}"
-        raise SettingsError(f"{given}: no such file in configs/{key}; {hint}")
+        raise SettingsError(f"{given}: no such file in configs/{key.partition('@')[0]}; {hint}")
     return given
 
 
