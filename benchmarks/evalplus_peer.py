@@ -26,11 +26,17 @@ def verdict(program: tuple[int, str, str]) -> bool:
     from evalplus.evaluate import PASS, check_correctness  # type: ignore[import-not-found]
 
     number, task, text = program
-    found = check_correctness("humaneval", number, PROBLEMS[task], text, EXPECTED[task], fast_check=True)
+    found = check_correctness(data_set(task), number, PROBLEMS[task], text, EXPECTED[task], fast_check=True)
     return bool(found["base"][0] == PASS and found["plus"][0] == PASS)
 
 
+def data_set(task: str) -> str:
+    return "mbpp" if task.startswith("Mbpp/") else "humaneval"
+
+
 def main(problems: str, programs: str, workers: int) -> None:
+    from evalplus.data.mbpp import mbpp_deserialize_inputs  # type: ignore[import-not-found]
+    from evalplus.eval._special_oracle import MBPP_OUTPUT_NOT_NONE_TASKS  # type: ignore[import-not-found]
     from evalplus.gen.util import trusted_exec  # type: ignore[import-not-found]
 
     with gzip.open(problems, "rt", encoding="utf-8") as lines:
@@ -39,9 +45,12 @@ def main(problems: str, programs: str, workers: int) -> None:
     with contextlib.redirect_stdout(io.StringIO()):
         for task in dict.fromkeys(task for task, _ in given):
             row, oracle = PROBLEMS[task], {}
+            not_none = data_set(task) == "mbpp" and row["entry_point"] in MBPP_OUTPUT_NOT_NONE_TASKS
             for part in ("base", "plus"):
-                text = row["prompt"] + row["canonical_solution"]
-                oracle[part], oracle[f"{part}_time"] = trusted_exec(text, row[f"{part}_input"], row["entry_point"], record_time=True)
+                text, name, asked = row["prompt"] + row["canonical_solution"], row["entry_point"], f"{part}_input"
+                if data_set(task) == "mbpp":
+                    row[asked] = mbpp_deserialize_inputs(task, row[asked])
+                oracle[part], oracle[f"{part}_time"] = trusted_exec(text, row[asked], name, record_time=True, output_not_none=not_none)
             EXPECTED[task] = oracle
     print("ready", flush=True)
     for _ in sys.stdin:

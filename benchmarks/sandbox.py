@@ -1,6 +1,7 @@
 """Verdicts a second: our sandbox against evalplus's `check_correctness`, on canonical and mutated solutions of HumanEval+, two workers each.
 
     python -m benchmarks.sandbox --problems HumanEvalPlus-Mini.jsonl.gz --evalplus /path/to/its/venv/bin/python
+    python -m benchmarks.sandbox --problems MbppPlus.jsonl.gz --mutants 3 --rounds 1 --evalplus ...     # the same verdicts there
 
 evalplus 0.3.1 wants an older numpy, so it has an environment of its own: pip install --no-deps evalplus==0.3.1, then datasets, appdirs,
 termcolor, tqdm, tempdir, wget, tree-sitter, tree-sitter-python, rich, numpy, psutil. Rounds take turns. Both wait 1 s and four times the
@@ -29,6 +30,7 @@ from typing import Any, Final
 from benchmarks.report import finish, print_table
 from ray_pipeline.data.problems.mutants import mutants
 from ray_pipeline.data.problems.registry import read_problems
+from ray_pipeline.data.problems.told import told
 from ray_pipeline.evaluation.code.judging import Verdict, judge
 from ray_pipeline.evaluation.code.question import PatienceSettings, Question, question
 from ray_pipeline.metrics.code_answers import answers_agree
@@ -62,7 +64,7 @@ def alone(program: Program) -> bool:
         signal.setitimer(signal.ITIMER_REAL, part.wall)
         try:
             names: dict[str, Any] = {"__name__": "solution"}
-            exec(text, names)
+            exec(told(text, QUESTIONS[task].problem), names)
             for place, call in enumerate(part.encoded):
                 answer = names[QUESTIONS[task].problem.entry_point](*plain.decode(call))
                 if not answers_agree(answer, part.expected[place], part.calls[place], part.comparisons[place]):
@@ -133,7 +135,7 @@ def trivial(runs: int = 300) -> list[float]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.sandbox", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--problems", required=True, help="HumanEvalPlus-Mini.jsonl.gz")
+    parser.add_argument("--problems", required=True, help="HumanEvalPlus-Mini.jsonl.gz, or a file of MBPP+")
     parser.add_argument("--evalplus", required=True, help="the Python of an environment that has evalplus 0.3.1")
     parser.add_argument("--mutants", type=int, default=7, help="of each canonical solution")
     parser.add_argument("--workers", type=int, default=2)

@@ -208,6 +208,7 @@ TIMINGS: Final = pa.schema(
         _required("steady", pa.bool_()),
         _required("repeats", pa.int32()),
         _required("runs", pa.list_(pa.float64())),  # one a round; programs of a problem took turns, so rounds pair up
+        pa.field("instructions", pa.float64()),  # the median over rounds, where they are counted
     ]
 )
 

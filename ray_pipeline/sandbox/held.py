@@ -116,8 +116,8 @@ class Nursery:
             self.close()
             raise SandboxError(f"a jail ended without being asked: {problem}") from None
 
-    def clock(self) -> int | None:
-        """Nanoseconds that the program has computed; None where it has ended."""
+    def clock(self) -> tuple[int, int | None] | None:
+        """Nanoseconds that the program has computed, and what else is counted of it; None where it has ended."""
         self.control.settimeout(self._wall + GRACE)
         try:
             self.control.send(b"clock")
@@ -125,7 +125,7 @@ class Nursery:
         except OSError:
             return None  # the jail is gone; waiting for its report says so
         if "clock" in found:
-            return int(found["clock"])
+            return int(found["clock"]), found["count"]
         self._early = found
         return None
 
@@ -140,6 +140,8 @@ class Nursery:
         if "unconfined" in found:
             self.close()
             raise SandboxError(f"a program could not be confined, so it was not run: {found['unconfined']}")
+        if "uncounted" in found:
+            raise SandboxError(f"what a program does cannot be counted in this jail: {found['uncounted']}")
         if found["spent"]:
             self.close()  # its folder could not be cleared; the next program gets a new jail
         return found

@@ -43,6 +43,7 @@ class Outcome:
     printed: bytes = b""  # of a script
     exit_code: int | None = None  # of a script
     times: tuple[float, ...] = ()  # of timed calls: seconds of computing each
+    counts: tuple[int, ...] = ()  # of timed calls whose instructions are counted
 
 
 def of_failure(failure: Mapping[str, Any]) -> tuple[Ended, str]:

@@ -55,8 +55,8 @@ class Running:
         if not self._report:
             self._nursery.close()
 
-    def clock(self) -> int | None:
-        """Nanoseconds that it has computed so far, read outside; None where it has ended."""
+    def clock(self) -> tuple[int, int | None] | None:
+        """Nanoseconds that it has computed so far, and instructions where these are counted, read outside; None where it has ended."""
         return self._nursery.clock()
 
     def told(self) -> Iterator[dict[str, Any]]:

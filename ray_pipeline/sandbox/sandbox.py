@@ -92,14 +92,25 @@ class Sandbox:
                 program.ended = program.ended or tester.ended
         return program.outcome()
 
-    def time(self, text: str, entry_point: str, calls: Sequence[bytes], repeats: int, processor: int | None, wall: float | None = None) -> Outcome:
+    def time(
+        self,
+        text: str,
+        entry_point: str,
+        calls: Sequence[bytes],
+        repeats: int,
+        processor: int | None,
+        wall: float | None = None,
+        counter: tuple[int, int] | None = None,
+    ) -> Outcome:
         """Make each call `repeats` times in one fresh process and see how long that computes, by its clock as the kernel keeps it: reading arguments
-        and writing answers is not in it, nor is what the pauses cost, which is measured first. `processor`: the one to stay on."""
-        order = {"kind": "timed", "entry_point": entry_point, "repeats": repeats, "processor": processor}
+        and writing answers is not in it, nor is what the pauses cost, which is measured first. `processor`: the one to stay on; `counter`: one of
+        the kernel's, to be read with the clock (`inside/counter.py`)."""
+        order = {"kind": "timed", "entry_point": entry_point, "repeats": repeats, "processor": processor, "counter": counter}
         with self._running("candidate", order, wall) as program:
             program.talk.say([_bytes(text)])
             timed = timed_calls(program, calls)
-        return replace(program.outcome(tuple(answer for answer, _ in timed)), times=tuple(seconds for _, seconds in timed))
+        counts = tuple(one.count for one in timed if one.count is not None)
+        return replace(program.outcome(tuple(one.answer for one in timed)), times=tuple(one.seconds for one in timed), counts=counts)
 
     def run(self, text: str, wall: float | None = None) -> Outcome:
         """Run a program as a script; what it prints is kept."""

@@ -6,8 +6,10 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 from ray_pipeline.data.problems.problem import Problem
+from ray_pipeline.errors import SandboxError
 from ray_pipeline.evaluation.code.shards import CodeShards, CodeWork, Row
 from ray_pipeline.evaluation.code.timing import TimingSettings, own_processor, time_programs
+from ray_pipeline.sandbox.inside import counter
 from ray_pipeline.schemas import TIMINGS
 
 
@@ -28,6 +30,13 @@ class TimeShard(CodeShards):
     def __init__(self, plan: MakeTimeShard) -> None:
         super().__init__(plan.work)
         self.timing, self.processor = plan.timing, own_processor()
+        why = counter.missing(*counter.INSTRUCTIONS) if plan.timing.instructions else None
+        if why is not None:
+            self.close()
+            raise SandboxError(
+                f"time.timing.instructions=true: this machine shows no counter of instructions ({why}); "
+                "run where perf stat -e instructions counts, or leave it out"
+            )
 
     def rows(self, problem: Problem, solutions: Sequence[Row]) -> list[Row]:
         texts = list(dict.fromkeys(one["text"] for one in solutions))

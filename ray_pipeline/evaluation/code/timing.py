@@ -31,6 +31,7 @@ from ray_pipeline.errors import DataError
 from ray_pipeline.metrics.code_answers import answers_agree, as_expected, comparisons_in_order
 from ray_pipeline.metrics.run_times import spread, steady
 from ray_pipeline.sandbox.inside import plain
+from ray_pipeline.sandbox.inside.counter import INSTRUCTIONS
 from ray_pipeline.sandbox.outcome import Outcome
 from ray_pipeline.sandbox.sandbox import Sandbox
 
@@ -48,6 +49,7 @@ class TimingSettings(Settings):
     calls: int = identity(3, "calls to time by, the slowest, where a problem has none made for it", ge=1)
     wall: float = identity(60.0, "seconds by the clock that a run may take", gt=0)
     seed: int = identity(0, "of the order in a round", ge=0)
+    instructions: bool = identity(False, "count instructions too, by the processor's own counters; refused on machines that show none")
 
 
 @dataclass(frozen=True)
@@ -61,6 +63,15 @@ class Timed:
     steady: bool
     repeats: int
     runs: tuple[float, ...]  # in the order of rounds
+    instructions: float | None = None  # as seconds, where they are counted
+
+
+@dataclass(frozen=True)
+class Failed:
+    """Why a program has no time."""
+
+    reason: str
+    detail: str
 
 
 @dataclass(frozen=True)
@@ -78,45 +89,49 @@ def time_programs(problem: Problem, texts: Sequence[str], sandbox: Sandbox, sett
     """Each program's time, in their order."""
     track = _track(problem, texts, sandbox, settings, processor)
     if track is None:
-        return [_timed((), ("no_calls", "its tests make no call with plain data, so there is none to time by"), 1, settings)] * len(texts)
+        nothing = Failed("no_calls", "its tests make no call with plain data, so there is none to time by")
+        return [_timed((), (), nothing, 1, settings)] * len(texts)
     runs: dict[int, list[float]] = {place: [] for place in range(len(texts))}
-    failed: dict[int, tuple[str, str]] = {}
+    counts: dict[int, list[float]] = {place: [] for place in range(len(texts))}
+    failed: dict[int, Failed] = {}
     for number in range(settings.warm_up + settings.most_rounds):
         order = Draw(f"{settings.seed}/{problem.task_id}/{number}").some(range(len(texts)), len(texts))
         for place in order:
             if place in failed:
                 continue
-            seconds, problem_seen = _run(track, texts[place], sandbox, settings, processor)
-            if problem_seen is not None:
-                failed[place] = problem_seen
+            found = _run(track, texts[place], sandbox, settings, processor)
+            if isinstance(found, Failed):
+                failed[place] = found
             elif number >= settings.warm_up:
-                runs[place].append(seconds)
+                runs[place].append(sum(found.times) / track.repeats)
+                counts[place] += [sum(found.counts) / track.repeats] if found.counts else []
         if _enough([runs[place] for place in runs if place not in failed], settings):
             break
-    return [_timed(runs[place], failed.get(place), track.repeats, settings) for place in range(len(texts))]
+    return [_timed(runs[place], counts[place], failed.get(place), track.repeats, settings) for place in range(len(texts))]
 
 
 def _enough(runs: Sequence[Sequence[float]], settings: TimingSettings) -> bool:
     return all(len(one) >= settings.least_rounds and steady(one, settings.target) for one in runs)
 
 
-def _timed(runs: Sequence[float], failed: tuple[str, str] | None, repeats: int, settings: TimingSettings) -> Timed:
+def _timed(runs: Sequence[float], counts: Sequence[float], failed: Failed | None, repeats: int, settings: TimingSettings) -> Timed:
     if failed is not None:
-        return Timed(*failed, None, None, False, repeats, tuple(runs))
-    return Timed("timed", "", float(np.median(runs)), spread(runs), steady(runs, settings.target), repeats, tuple(runs))
+        return Timed(failed.reason, failed.detail, None, None, False, repeats, tuple(runs))
+    instructions = float(np.median(counts)) if counts else None
+    return Timed("timed", "", float(np.median(runs)), spread(runs), steady(runs, settings.target), repeats, tuple(runs), instructions)
 
 
-def _run(track: Track, text: str, sandbox: Sandbox, settings: TimingSettings, processor: int | None) -> tuple[float, tuple[str, str] | None]:
-    """Seconds of all calls, once each; or what is wrong."""
+def _run(track: Track, text: str, sandbox: Sandbox, settings: TimingSettings, processor: int | None) -> Outcome | Failed:
+    """All calls, each `repeats` times; or what is wrong."""
     found = _outcome(track.problem, text, track.encoded, track.repeats, sandbox, settings, processor)
     if found.ended != "finished":
-        return 0.0, (found.ended, found.detail)
+        return Failed(found.ended, found.detail)
     if track.expected is not None:
         comparisons = comparisons_in_order(track.expected, track.problem.comparison)
         for place, (answer, expected) in enumerate(zip(found.answers, track.expected, strict=True)):
             if not answers_agree(answer, expected, track.calls[place], comparisons[place]):
-                return 0.0, ("wrong", f"timed call {place} has another answer than the canonical program gives")
-    return sum(found.times) / track.repeats, None
+                return Failed("wrong", f"timed call {place} has another answer than the canonical program gives")
+    return found
 
 
 def _track(problem: Problem, texts: Sequence[str], sandbox: Sandbox, settings: TimingSettings, processor: int | None) -> Track | None:
@@ -167,7 +182,8 @@ def _measured(problem: Problem, text: str, calls: Sequence[Arguments], sandbox: 
 def _outcome(
     problem: Problem, text: str, encoded: Sequence[bytes], repeats: int, sandbox: Sandbox, settings: TimingSettings, processor: int | None
 ) -> Outcome:
-    return sandbox.time(told(text, problem), problem.entry_point, encoded, repeats, processor, settings.wall)
+    counter = INSTRUCTIONS if settings.instructions else None
+    return sandbox.time(told(text, problem), problem.entry_point, encoded, repeats, processor, settings.wall, counter)
 
 
 def own_processor() -> int:

@@ -19,6 +19,7 @@ CALLS = {  # what glibc does not wrap: (x86-64, aarch64)
     "clone": (56, 220),
     "pivot_root": (155, 41),
     "capset": (126, 91),
+    "perf_event_open": (298, 241),
     "landlock_create_ruleset": (444, 444),
     "landlock_add_rule": (445, 445),
     "landlock_restrict_self": (446, 446),

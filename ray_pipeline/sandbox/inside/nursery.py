@@ -19,7 +19,7 @@ import sys
 import time
 from typing import Any
 
-from . import confinement, landlock, linux, namespaces, program, seccomp
+from . import confinement, counter, landlock, linux, namespaces, program, seccomp
 from .clearing import clear
 
 NOT_CONFINED = 113  # how a child ends that could not be confined
@@ -80,11 +80,16 @@ class Nursery:
                 self._become(order, tells, *ends)
             for end in (tells, *ends):
                 os.close(end)
+            counted, uncounted = _counter(pid, order.get("counter"))
             problem = os.read(told, 500)
             os.close(told)
-            report = self._watch(pid, started, order["wall"])
+            report = self._watch(pid, started, order["wall"], counted)
+            if counted is not None:
+                os.close(counted)
             if problem:
                 report["unconfined"] = problem.decode(errors="replace")
+            if uncounted:
+                report["uncounted"] = uncounted
             self.control.send(json.dumps(report).encode())
 
     def _become(self, order: dict[str, Any], tells: int, stream: int, output: int) -> None:
@@ -108,7 +113,7 @@ class Nursery:
             os._exit(NOT_CONFINED)
         program.run(order, stream=3)
 
-    def _watch(self, pid: int, started: float, wall: float) -> dict[str, Any]:
+    def _watch(self, pid: int, started: float, wall: float, counted: int | None) -> dict[str, Any]:
         """Wait for the child's end, or make it end."""
         killed = None
         clock = (~pid << 3) | 2  # the kernel's name for the time that all threads of a process computed
@@ -126,7 +131,8 @@ class Nursery:
             else:
                 message = self.control.recv(1 << 16)
                 if message == b"clock":
-                    self.control.send(json.dumps({"clock": time.clock_gettime_ns(clock)}).encode())
+                    count = None if counted is None else counter.read(counted)
+                    self.control.send(json.dumps({"clock": time.clock_gettime_ns(clock), "count": count}).encode())
                 else:
                     killed = "asked" if message else "left"
         if killed is not None:
@@ -159,6 +165,16 @@ class Nursery:
         os.makedirs(self.place, exist_ok=True)
         if os.geteuid() == 0 and self.layers.other_user:
             os.chown(self.place, self.user, self.user)
+
+
+def _counter(pid: int, wanted: list[int] | None) -> tuple[int | None, str]:
+    """A counter on the child, where one is wanted; or why there is none."""
+    if wanted is None:
+        return None, ""
+    try:
+        return counter.opened(pid, *wanted), ""
+    except OSError as problem:
+        return None, str(problem)
 
 
 def _moved(ends: dict[int, int]) -> list[int]:

@@ -4,19 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from ray_pipeline.data.problems.problem import Problem
-from ray_pipeline.errors import DataError
+from ray_pipeline.errors import DataError, SandboxError
+from ray_pipeline.evaluation.code.shards import CodeWork
+from ray_pipeline.evaluation.code.time_shards import MakeTimeShard
 from ray_pipeline.evaluation.code.timing import TimingSettings, own_processor, time_programs
 from ray_pipeline.sandbox.inside import plain
+from ray_pipeline.sandbox.inside.counter import INSTRUCTIONS, TASK_CLOCK, missing
 from ray_pipeline.sandbox.sandbox import Sandbox
 from ray_pipeline.sandbox.settings import LimitSettings, SandboxSettings
 
 SETTINGS = TimingSettings(most_rounds=5, least_ms=1.0, wall=20.0)
 SUM = "def f(n):\n    total = 0\n    for x in range(n): total += x\n    return total"
 SLOW = "def f(n):\n    total = 0\n    for x in range(n):\n        for _ in range(8): total += x\n    return total // 8"
+THREADED = "def f(n):\n    one = threading.Thread(target=g, args=(n,))\n    one.start()\n    one.join()\n    return n"
 FAST = "def f(n): return n * (n - 1) // 2"
 PROBLEM = Problem("own/1", "", "f", SUM, ((10,), (20_000,), (5,), (30_000,)), 2, None, None)
 
@@ -74,6 +79,37 @@ def test_reading_arguments_and_writing_answers_is_not_timed(sandbox: Sandbox) ->
     large = [list(range(200_000))]
     found = sandbox.time("def f(xs): return xs", "f", [plain.encode(large)], 1, None)
     assert found.ended == "finished" and found.times[0] < 0.1 * found.cpu
+
+
+def test_what_a_program_does_is_counted_from_outside(sandbox: Sandbox) -> None:
+    """By the counter that every kernel has, nanoseconds of tasks: the counter of instructions is opened and read the same way."""
+    found = sandbox.time(SLOW, "f", [plain.encode([20_000]), plain.encode([200_000])], 1, None, counter=TASK_CLOCK)
+    assert found.ended == "finished" and len(found.counts) == 2
+    for seconds, nanoseconds in zip(found.times, found.counts, strict=True):
+        assert 0.7 < nanoseconds / 1e9 / seconds < 1.4
+    threaded = f"import threading\ndef g(n): return sum(range(n))\n{THREADED}"
+    counted = sandbox.time(threaded, "f", [plain.encode([3_000_000])], 1, None, counter=TASK_CLOCK)
+    assert counted.counts[0] / 1e9 > 0.7 * counted.times[0]
+    assert sandbox.time(SUM, "f", [plain.encode([9])], 1, None).counts == ()
+
+
+def test_a_counter_that_the_machine_does_not_have_is_refused(sandbox: Sandbox) -> None:
+    with pytest.raises(SandboxError, match="cannot be counted in this jail: .*perf_event_open"):
+        sandbox.time(SUM, "f", [plain.encode([9])], 1, None, counter=(0, 999))
+    assert sandbox.time(SUM, "f", [plain.encode([9])], 1, None).ended == "finished"
+
+
+def test_instructions_are_counted_or_refused(tmp_path: Path) -> None:
+    work = CodeWork(lambda: [PROBLEM], SandboxSettings(), str(tmp_path), "attempts/one")
+    plan = MakeTimeShard(work, SETTINGS.model_copy(update={"instructions": True}))
+    if missing(*INSTRUCTIONS) is not None:
+        with pytest.raises(SandboxError, match="time.timing.instructions=true: this machine shows no counter of instructions"):
+            plan("cpu")
+        return
+    worker = plan("cpu")
+    rows = worker.rows(PROBLEM, [{"text": text} for text in (SLOW, SUM)])
+    worker.close()
+    assert rows[0]["instructions"] > 2 * rows[1]["instructions"] > 0
 
 
 def test_each_repeat_has_arguments_of_its_own(sandbox: Sandbox) -> None:
