@@ -56,27 +56,27 @@ def as_call(value: Any) -> Call | None:
     return Call(value["name"], arguments) if isinstance(arguments, dict) else None
 
 
-def same_calls(found: Sequence[Call], expected: Sequence[Call]) -> bool:
-    """Whether they are the same, each as often."""
+def same_calls(found: Sequence[Call], expected: Sequence[Call], typed: bool = False) -> bool:
+    """Whether they are the same, each as often; `typed`: 1 is not 1.0."""
     left = list(expected)
     for call in found:
-        at = next((at for at, one in enumerate(left) if one.name == call.name and same_value(one.arguments, call.arguments)), None)
+        at = next((at for at, one in enumerate(left) if one.name == call.name and same_value(one.arguments, call.arguments, typed)), None)
         if at is None:
             return False
         del left[at]  # by its place: `remove` would take the first that Python thinks equal
     return not left
 
 
-def same_value(one: Any, other: Any) -> bool:
-    """Whether two values of JSON mean the same."""
+def same_value(one: Any, other: Any, typed: bool = False) -> bool:
+    """Whether two values of JSON mean the same; `typed`: and are written as the same kind of number."""
     if isinstance(one, bool) or isinstance(other, bool):
         return isinstance(one, bool) and isinstance(other, bool) and one == other
     if isinstance(one, int | float) and isinstance(other, int | float):
-        return one == other
+        return one == other and (not typed or isinstance(one, int) == isinstance(other, int))
     if isinstance(one, list) and isinstance(other, list):
-        return len(one) == len(other) and all(same_value(left, right) for left, right in zip(one, other, strict=True))
+        return len(one) == len(other) and all(same_value(left, right, typed) for left, right in zip(one, other, strict=True))
     if isinstance(one, dict) and isinstance(other, dict):
-        return one.keys() == other.keys() and all(same_value(value, other[key]) for key, value in one.items())
+        return one.keys() == other.keys() and all(same_value(value, other[key], typed) for key, value in one.items())
     return type(one) is type(other) and bool(one == other)
 
 
