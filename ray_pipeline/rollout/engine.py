@@ -14,6 +14,7 @@ import logging
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -46,9 +47,11 @@ class Answer:
 
 
 class Engine:
-    """One model, ready to write. `adapter_rank`: room for adapters of up to this rank."""
+    """One model, ready to write. `adapter_rank`: room for adapters of up to this rank; `takes_weights`: its weights may be replaced."""
 
-    def __init__(self, model: PolicySettings, settings: EngineSettings, device: str, adapter_rank: int | None = None) -> None:
+    def __init__(
+        self, model: PolicySettings, settings: EngineSettings, device: str, adapter_rank: int | None = None, *, takes_weights: bool = False
+    ) -> None:
         os.environ.setdefault("VLLM_NO_USAGE_STATS", "1")
         os.environ.setdefault("VLLM_LOGGING_LEVEL", "ERROR")  # its warnings are about its own insides, some twenty at every start
         if device == "cpu":
@@ -60,6 +63,8 @@ class Engine:
         more: dict[str, Any] = {} if settings.max_length is None else {"max_model_len": settings.max_length}
         if adapter_rank is not None:
             more |= {"enable_lora": True, "max_lora_rank": adapter_rank, "max_loras": 1}
+        if takes_weights:
+            more |= {"worker_extension_cls": "ray_pipeline.rollout.worker.TakesWeights"}
         try:
             self._llm = LLM(
                 str(files.folder),
@@ -77,6 +82,7 @@ class Engine:
         self._adapter: LoRARequest | None = None
         self._adapters = 0  # so far; vLLM knows them by number
         self._precision = model.precision
+        self.version = 0  # of its weights
         found = probe_of(files.folder)
         if found is not None:
             self._check(found, str(files.folder))
@@ -102,6 +108,19 @@ class Engine:
         except ModelError:
             self._adapter = None
             raise
+
+    def take_weights(self, file: Path, version: int) -> None:
+        """From here on the model has these weights (`rollout/weights.py`), and nothing that older ones computed is kept."""
+        missing = sorted({name for worker in self._llm.collective_rpc("take_weights", args=(str(file),)) for name in worker})
+        if missing:
+            raise ModelError(f"{file}: says nothing of {', '.join(missing[:5])}, which the engine's model has; these are another model's weights")
+        self.forget_prompts()
+        self.version = version
+
+    def forget_prompts(self) -> None:
+        """Drop the keys and values of earlier prompts."""
+        if not self._llm.reset_prefix_cache():
+            raise ModelError("the engine did not drop its cache of prompts; wait until no prompt is being answered")
 
     def generate(self, prompts: Sequence[Sequence[int]], sampling: SamplingSettings, first: int = 0) -> list[list[Answer]]:
         """The answers to each prompt. `first`: the place of the first prompt among all, which decides its draws."""
