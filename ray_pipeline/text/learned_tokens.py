@@ -68,6 +68,7 @@ class TokenBatch:
     places: NDArray[np.int64]
     targets: NDArray[np.int64]
     rows: NDArray[np.int64]  # counted within the batch
+    heads: tuple[int, ...] | None = None  # of a pack whose rows share beginnings: the place of the segment that each continues
 
 
 def pack(given: LearnedTokens) -> TokenBatch:

@@ -40,7 +40,7 @@ def token_log_likelihood(states: Tensor, weight: Tensor, targets: Tensor, chunk:
 def most_likely(states: Tensor, weight: Tensor, chunk: int = CHUNK) -> Tensor:
     """[tokens] the ids that greedy decoding would take."""
     narrow = weight.to(states.dtype)
-    found = [_logits(states[rows], narrow).argmax(1) for rows in _chunks(len(states), chunk)]
+    found = [logits_of(states[rows], narrow).argmax(1) for rows in chunks(len(states), chunk)]
     return torch.cat(found) if found else torch.zeros(0, dtype=torch.int64, device=states.device)
 
 
@@ -49,8 +49,8 @@ class _TokenLogLikelihood(torch.autograd.Function):
     def forward(ctx: Any, states: Tensor, weight: Tensor, targets: Tensor, chunk: int) -> Tensor:
         sums = torch.empty(len(states), dtype=torch.promote_types(states.dtype, torch.float32), device=states.device)
         found, narrow = torch.empty_like(sums), weight.to(states.dtype)
-        for rows in _chunks(len(states), chunk):
-            logits = _logits(states[rows], narrow)
+        for rows in chunks(len(states), chunk):
+            logits = logits_of(states[rows], narrow)
             sums[rows] = logits.logsumexp(1)
             found[rows] = logits.gather(1, targets[rows, None])[:, 0] - sums[rows]
         ctx.save_for_backward(states, weight, targets, sums)
@@ -64,8 +64,8 @@ class _TokenLogLikelihood(torch.autograd.Function):
         of_states = torch.empty_like(states) if wants_states else None
         of_weight = torch.zeros_like(weight, dtype=sums.dtype) if wants_weight else None
         narrow = weight.to(states.dtype)
-        for rows in _chunks(len(states), ctx.chunk):
-            of_logits = (_logits(states[rows], narrow) - sums[rows, None]).exp_().mul_(-gradient[rows, None])
+        for rows in chunks(len(states), ctx.chunk):
+            of_logits = (logits_of(states[rows], narrow) - sums[rows, None]).exp_().mul_(-gradient[rows, None])
             of_logits.scatter_add_(1, targets[rows, None], gradient[rows, None])
             if of_states is not None:
                 of_states[rows] = of_logits.to(narrow.dtype) @ narrow
@@ -74,10 +74,10 @@ class _TokenLogLikelihood(torch.autograd.Function):
         return of_states, None if of_weight is None else of_weight.to(weight.dtype), None, None
 
 
-def _logits(states: Tensor, weight: Tensor) -> Tensor:
+def logits_of(states: Tensor, weight: Tensor) -> Tensor:
     product = states @ weight.T
     return product.to(torch.promote_types(product.dtype, torch.float32))
 
 
-def _chunks(tokens: int, chunk: int) -> list[slice]:
+def chunks(tokens: int, chunk: int) -> list[slice]:
     return [slice(start, min(start + chunk, tokens)) for start in range(0, tokens, chunk)]

@@ -89,8 +89,14 @@ class Policy(nn.Module):
         if not torch.allclose(together.float(), alone.float(), atol=allowed * max(1.0, float(alone.abs().max()))):
             raise ModelError(f"{folder}: a {kind} lets one conversation of a pack into the next; set micro.packing=false")
 
-    def _states(self, input_ids: Tensor, mask: Tensor | None, places: Tensor, segments: tuple[int, ...] | None) -> Tensor:
+    def _states(
+        self, input_ids: Tensor, mask: Tensor | None, places: Tensor, segments: tuple[int, ...] | None, heads: tuple[int, ...] | None = None
+    ) -> Tensor:
         given: dict[str, Any] = {} if segments is None or self._varlen else {"segments": segments}
+        if heads is not None:
+            if self._varlen or not self.packing:
+                raise ModelError("answers share their prompt in packed attention alone; set policy.attention=auto and micro.packing=true")
+            given["heads"] = heads
         return states(self.backbone, input_ids, mask, position_ids=places, **given)
 
     @property
@@ -105,6 +111,7 @@ class Policy(nn.Module):
         mask: Tensor | None,
         places: Tensor,
         segments: tuple[int, ...] | None,
+        heads: tuple[int, ...] | None,
         predicting: Tensor,
         targets: Tensor,
         greedy: bool = False,
@@ -113,18 +120,18 @@ class Policy(nn.Module):
         with a second row of ones where greedy decoding would take the target."""
         if self.noise is not None:
             self.noise.lengths = segment_lengths(mask, segments, input_ids.device) if self.training else None
-        found = self._states(input_ids, mask, places, segments).flatten(0, 1)[predicting]
+        found = self._states(input_ids, mask, places, segments, heads).flatten(0, 1)[predicting]
         likelihoods = token_log_likelihood(found, self.output_weight, targets)
         return torch.stack([likelihoods, (most_likely(found, self.output_weight) == targets).float()]) if greedy else likelihoods
 
-    def on_device(self, batch: TokenBatch) -> tuple[Tensor, Tensor | None, Tensor, tuple[int, ...] | None, Tensor, Tensor]:
+    def on_device(self, batch: TokenBatch) -> tuple[Tensor, Tensor | None, Tensor, tuple[int, ...] | None, tuple[int, ...] | None, Tensor, Tensor]:
         """What `forward` takes."""
 
         def moved(array: NDArray[np.int64]) -> Tensor:
             return torch.from_numpy(np.ascontiguousarray(array)).to(self.device)
 
         mask = None if batch.mask is None else moved(batch.mask)
-        return moved(batch.ids), mask, moved(batch.positions), batch.segments, moved(batch.places), moved(batch.targets)
+        return moved(batch.ids), mask, moved(batch.positions), batch.segments, batch.heads, moved(batch.places), moved(batch.targets)
 
     def batches(self, given: LearnedTokens, plan: list[NDArray[np.int64]]) -> Iterator[TokenBatch]:
         """The rows of each batch, put together."""

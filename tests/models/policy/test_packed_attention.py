@@ -46,6 +46,42 @@ def test_it_is_the_masked_row_with_its_gradients(lengths: list[int], heads: tupl
         torch.testing.assert_close(one, other)
 
 
+def mask_of_heads(lengths: list[int], heads: list[int], window: int | None) -> Tensor:
+    """The same where segments continue others: what a token stands behind is its segment's head, then its own segment."""
+    starts = [sum(lengths[:place]) for place in range(len(lengths))]
+    total = sum(lengths)
+    seen = torch.zeros(total, total, dtype=torch.bool)
+    for place, (length, head) in enumerate(zip(lengths, heads, strict=True)):
+        before = [] if head == place else list(range(starts[head], starts[head] + lengths[head]))
+        own = list(range(starts[place], starts[place] + length))
+        for at, token in enumerate(own):
+            line = [*before, *own[: at + 1]]
+            seen[token, line if window is None else line[-window:]] = True
+    return seen
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    shape=st.lists(st.tuples(st.integers(1, 6), st.lists(st.integers(1, 5), max_size=3)), min_size=1, max_size=3), window=st.sampled_from([None, 3])
+)
+def test_segments_that_continue_others_are_the_masked_row_with_its_gradients(shape: list[tuple[int, list[int]]], window: int | None) -> None:
+    lengths: list[int] = []
+    heads: list[int] = []
+    for head, continued in shape:
+        heads += [len(lengths)] * (1 + len(continued))
+        lengths += [head, *continued]
+    query, key, value = drawn(sum(lengths), 4, 2, torch.float64)
+    wide, tall = (one.repeat_interleave(2, dim=1) for one in (key, value))
+    expected = functional.scaled_dot_product_attention(query, wide, tall, mask_of_heads(lengths, heads, window), scale=0.3).transpose(1, 2)
+    found, _ = attend(nn.Identity(), query, key, value, None, scaling=0.3, sliding_window=window, segments=lengths, heads=heads)
+    torch.testing.assert_close(found, expected)
+    weights = torch.randn(found.shape, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+    ours = torch.autograd.grad((found * weights).sum(), (query, key, value))
+    theirs = torch.autograd.grad((expected * weights).sum(), (query, key, value))
+    for one, other in zip(ours, theirs, strict=True):
+        torch.testing.assert_close(one, other)
+
+
 def test_in_half_precision_on_a_cpu() -> None:
     """Where two products stand in for torch's kernel."""
     lengths = [5, 1, 7]

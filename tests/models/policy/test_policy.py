@@ -50,6 +50,36 @@ def gradients(policy: Policy, given: LearnedTokens, budget: int) -> tuple[Tensor
     return total.detach(), {name: one.grad for name, one in policy.named_parameters() if one.grad is not None}
 
 
+def test_shared_prompts_change_neither_likelihoods_nor_gradients(tiny_chat: Path) -> None:
+    """Three prompts of several answers each, in micro batches that cut one family in two."""
+    from ray_pipeline.text.shared_prompts import families, pack_shared, plan_families
+
+    generator = np.random.default_rng(5)
+    prompts = [generator.integers(0, 300, length).tolist() for length in (20, 3, 11)]
+    told = [(group, generator.integers(0, 300, length).tolist()) for group, length in ((0, 4), (2, 7), (0, 1), (0, 9), (1, 5), (2, 2))]
+    texts = [[*prompts[group], *answer] for group, answer in told]
+    learned = np.concatenate([np.arange(len(text)) >= len(prompts[group]) for text, (group, _) in zip(texts, told, strict=True)])
+    given = LearnedTokens(end_to_end(texts), learned)
+    policy = policy_of(tiny_chat)
+    total, expected = gradients(policy, given, 1000)
+    policy.zero_grad()
+    sums, found = np.zeros(len(texts)), torch.zeros(())
+    plan = plan_families(given, families(given, np.array([group for group, _ in told])), 30)
+    assert len(plan) > 2
+    for micro in plan:
+        batch = pack_shared(given, micro)
+        likelihoods = policy(*policy.on_device(batch))
+        np.add.at(sums, np.concatenate([one.rows for one in micro])[batch.rows], likelihoods.detach().numpy())
+        found = found + likelihoods.sum()
+    found.backward()
+    np.testing.assert_allclose(sums, policy.measure(given, 1000).sums, atol=1e-4)
+    assert float(found.detach()) == pytest.approx(float(total), abs=1e-3)
+    assert expected
+    for name, one in policy.named_parameters():
+        if one.grad is not None:
+            torch.testing.assert_close(one.grad, expected[name], atol=1e-5, rtol=1e-4)
+
+
 @pytest.mark.parametrize("packing", [True, False])
 @pytest.mark.parametrize("kind", ["tiny_chat", "tiny_bigcode"])
 def test_likelihoods_are_transformers_own(kind: str, packing: bool, request: pytest.FixtureRequest) -> None:
