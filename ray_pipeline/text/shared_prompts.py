@@ -71,8 +71,13 @@ def _pieces(family: Family, lengths: NDArray[np.int64], token_budget: int) -> It
 
 def pack_shared(given: LearnedTokens, chosen: list[Family]) -> TokenBatch:
     """Each family's prompt, then what its rows have of their own. `rows` of the batch count through the families in their order."""
-    ids, positions, segments, heads = [], [], [], []
-    places, targets, rows = [], [], []
+    ids: list[NDArray[np.int32]] = []
+    positions: list[NDArray[np.int64]] = []
+    segments: list[int] = []
+    heads: list[int] = []
+    places: list[NDArray[np.int64]] = []
+    targets: list[NDArray[np.int32]] = []
+    rows: list[NDArray[np.int64]] = []
     at = number = 0
     for family in chosen:
         begin, head = at, len(segments)
