@@ -7,11 +7,11 @@ advantage A of its rollout, and clip limits l and h:
 * gspo      the same with w = exp(mean of logp - old over the rollout)         Zheng et al. 2025: one ratio a rollout, of likelihood per token
 * cispo     -clip(w, 1 - l, 1 + h) A logp, no gradient through w               MiniMax 2025: clipped tokens still learn
 
-Per-token losses become one number by weights that depend on the whole batch alone, so parts of it simply add up, however it is cut:
+Per-token losses are weighed, added up and divided by a count of the whole batch, so parts of it simply add up, however it is cut:
 
-* token_mean      1 / (tokens of the batch)                                    DAPO
-* sequence_mean   1 / (rollouts x tokens of the rollout)                       GRPO as published: tokens of long rollouts count less
-* constant        1 / (rollouts x `longest`)                                   Dr. GRPO: no rollout's length changes what its tokens weigh
+* token_mean      1, by the tokens of the batch                                DAPO
+* sequence_mean   1 / tokens of the rollout, by the rollouts                   GRPO as published: tokens of long rollouts count less
+* constant        1 / `longest`, by the rollouts                               Dr. GRPO: no rollout's length changes what its tokens weigh
 
 KL to a reference r, from d = log r - logp: k1 = -d; k2 = d^2 / 2; k3 = exp(d) - d - 1 (Schulman 2020). In the loss its gradient counts: that of k1 is
 0 in expectation, so k1 is for rewards alone.
@@ -81,14 +81,18 @@ class Tokens:
     entropy: Tensor | None = None  # with its gradient, where it is kept up
 
 
-def token_weights(sequence: Tensor, rollouts: int, settings: PolicyGradientSettings) -> Tensor:
-    """What each token of a whole batch weighs; `rollouts`: of the batch, those without a token too."""
-    tokens = torch.bincount(sequence, minlength=rollouts)
+def token_weights(sequence: Tensor, settings: PolicyGradientSettings) -> Tensor:
+    """[tokens] what each weighs; rollouts must be whole."""
     if settings.average == "token_mean":
-        return torch.full((len(sequence),), 1 / max(1, len(sequence)), dtype=torch.float32)
+        return torch.ones(len(sequence), device=sequence.device)
     if settings.average == "constant":
-        return torch.full((len(sequence),), 1 / (rollouts * (settings.longest or 1)), dtype=torch.float32)
-    return 1 / (rollouts * tokens[sequence].float())
+        return torch.full((len(sequence),), 1 / (settings.longest or 1), device=sequence.device)
+    return 1 / torch.bincount(sequence)[sequence].float()
+
+
+def divisor(tokens: int, rollouts: int, settings: PolicyGradientSettings) -> int:
+    """What a batch's loss is divided by; `rollouts`: those without a token too."""
+    return tokens if settings.average == "token_mean" else rollouts
 
 
 def policy_loss(given: Tokens, settings: PolicyGradientSettings) -> tuple[Tensor, dict[str, Tensor]]:
@@ -142,6 +146,6 @@ def _mismatch(difference: Tensor, sequence: Tensor, settings: MismatchSettings) 
 def _of_sequence(values: Tensor, sequence: Tensor) -> Tensor:
     """[tokens] the mean of a rollout's tokens, at each of them. Rollouts must be whole in a part."""
     count = int(sequence.max()) + 1 if len(sequence) else 0
-    total = torch.zeros(count, dtype=values.dtype).index_add(0, sequence, values)
+    total = torch.zeros(count, dtype=values.dtype, device=values.device).index_add(0, sequence, values)
     tokens = torch.bincount(sequence, minlength=count).clamp(min=1)
     return (total / tokens)[sequence]

@@ -13,7 +13,7 @@ import torch
 from pydantic import ValidationError
 from torch import Tensor
 
-from ray_pipeline.objectives.policy_gradient import MismatchSettings, PolicyGradientSettings, Tokens, divergence, policy_loss, token_weights
+from ray_pipeline.objectives.policy_gradient import MismatchSettings, PolicyGradientSettings, Tokens, divergence, divisor, policy_loss, token_weights
 
 LENGTHS = (3, 1, 5, 2)
 
@@ -32,7 +32,8 @@ def batch(seed: int, chosen: PolicyGradientSettings) -> Tokens:
     old = drawn()
     advantage = torch.tensor([1.5, -0.5, -1.0, 0.7])[sequence]
     logp = (old + 0.3 * drawn() + 0.4).requires_grad_()
-    return Tokens(sequence, logp, old, advantage, token_weights(sequence, len(LENGTHS), chosen), reference=old + 0.2 * drawn())
+    weights = token_weights(sequence, chosen) / divisor(sum(LENGTHS), len(LENGTHS), chosen)
+    return Tokens(sequence, logp, old, advantage, weights, reference=old + 0.2 * drawn())
 
 
 def test_the_clip_by_hand() -> None:
@@ -62,9 +63,11 @@ def test_cispo_and_gspo_by_hand() -> None:
 
 def test_weights_by_hand() -> None:
     sequence = torch.tensor([0, 0, 0, 2])
-    assert token_weights(sequence, 3, settings()).tolist() == pytest.approx([0.25] * 4)
-    assert token_weights(sequence, 3, settings(average="sequence_mean")).tolist() == pytest.approx([1 / 9] * 3 + [1 / 3])
-    assert token_weights(sequence, 3, settings(average="constant", longest=10)).tolist() == pytest.approx([1 / 30] * 4)
+    assert (token_weights(sequence, settings()).tolist(), divisor(4, 3, settings())) == ([1.0] * 4, 4)
+    by_rollout, constant = settings(average="sequence_mean"), settings(average="constant", longest=10)
+    assert token_weights(sequence, by_rollout).tolist() == pytest.approx([1 / 3] * 3 + [1.0])
+    assert token_weights(sequence, constant).tolist() == pytest.approx([0.1] * 4)
+    assert divisor(4, 3, by_rollout) == divisor(4, 3, constant) == 3
 
 
 def test_divergences_by_hand() -> None:

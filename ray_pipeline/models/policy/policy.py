@@ -25,6 +25,7 @@ from ray_pipeline.models.backbone import load_backbone, positions
 from ray_pipeline.models.decoder import check_logits, plain, states
 from ray_pipeline.models.held_weights import Weights
 from ray_pipeline.models.policy import packed_attention
+from ray_pipeline.models.policy.entropy import likelihood_and_entropy
 from ray_pipeline.models.policy.likelihood import most_likely, token_log_likelihood
 from ray_pipeline.models.policy.noise import EmbeddingNoise, segment_lengths
 from ray_pipeline.models.policy.record import policy_as_trained
@@ -115,12 +116,15 @@ class Policy(nn.Module):
         predicting: Tensor,
         targets: Tensor,
         greedy: bool = False,
+        entropy: bool = False,
     ) -> Tensor:
         """[targets] log-likelihoods in fp32. `predicting`: of each target the state, counted in the flattened batch. `greedy`: [2, targets],
-        with a second row of ones where greedy decoding would take the target."""
+        with a second row of ones where greedy decoding would take the target; `entropy`: the same, with the vocabulary's entropy there."""
         if self.noise is not None:
             self.noise.lengths = segment_lengths(mask, segments, input_ids.device) if self.training else None
         found = self._states(input_ids, mask, places, segments, heads).flatten(0, 1)[predicting]
+        if entropy:
+            return likelihood_and_entropy(found, self.output_weight, targets)
         likelihoods = token_log_likelihood(found, self.output_weight, targets)
         return torch.stack([likelihoods, (most_likely(found, self.output_weight) == targets).float()]) if greedy else likelihoods
 

@@ -1,0 +1,1 @@
+"""Reinforcement learning: a policy learns from what its own rollouts were worth."""

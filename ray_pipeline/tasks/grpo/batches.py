@@ -1,0 +1,56 @@
+"""A batch of reinforcement learning on one rank: rollouts, their worth, and how likely they were when they were drawn."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ray_pipeline.errors import DataError
+from ray_pipeline.text.learned_tokens import LearnedTokens, TokenBatch
+from ray_pipeline.text.shared_prompts import Family, families, pack_shared, plan_families
+
+Values = NDArray[np.float32]
+
+
+@dataclass(frozen=True, eq=False)
+class RolloutBatch:
+    """n rollouts. `rows`: prompt and answer, where what the policy wrote is learned (in several turns, the environment's words are not). Values by
+    target stand in the order of the rows' learned tokens."""
+
+    rows: LearnedTokens
+    groups: NDArray[np.int64]  # [n] rollouts of one prompt have one number
+    advantages: Values  # [n]
+    engine: Values  # [targets] log-likelihoods, as the engine drew them
+    old: Values | None = None  # [targets] as the trainer saw them before the batch's first update; None: there is one update only
+
+    def __post_init__(self) -> None:
+        targets = int(self.rows.targets().sum())
+        for name, given in (("engine", self.engine), ("old", self.old)):
+            if given is not None and len(given) != targets:
+                raise DataError(f"{name}: {len(given)} log-likelihoods of {targets} generated tokens")
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def plan(self, token_budget: int) -> list[list[Family]]:
+        """The rollouts of each micro batch, prompts shared."""
+        return plan_families(self.rows, families(self.rows, self.groups), token_budget)
+
+    def micro_batch(self, chosen: list[Family]) -> MicroBatch:
+        """Those rollouts, and which of the batch's targets are theirs."""
+        members = np.concatenate([family.rows for family in chosen])
+        ends = np.cumsum(self.rows.targets())
+        starts = ends - self.rows.targets()
+        targets = np.concatenate([np.arange(starts[row], ends[row]) for row in members])
+        return MicroBatch(pack_shared(self.rows, chosen), members, targets)
+
+
+@dataclass(frozen=True, eq=False)
+class MicroBatch:
+    """Rollouts as they go through the model; its targets stand in the order of `targets`."""
+
+    packed: TokenBatch
+    members: NDArray[np.int64]  # rows of the batch, as `packed.rows` counts them
+    targets: NDArray[np.int64]  # of the batch

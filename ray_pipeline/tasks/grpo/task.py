@@ -1,0 +1,108 @@
+"""Learning from rollouts: what did better than its group becomes likelier, token by token (`objectives/policy_gradient.py`).
+
+Rollouts of a prompt go through the model in one pack that holds the prompt once; packs are of a token budget, and how they are cut changes the
+last bits only, since the loss is divided by a count of the whole step.
+"""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ray_pipeline.models.answering import answering
+from ray_pipeline.models.policy.policy import Policy
+from ray_pipeline.objectives.policy_gradient import Tokens, divisor, policy_loss, token_weights
+from ray_pipeline.tasks.grpo.batches import MicroBatch, RolloutBatch, Values
+from ray_pipeline.tasks.grpo.settings import GrpoTraining
+from ray_pipeline.tasks.model_task import ModelTask
+from ray_pipeline.training.distributed import Group, without_sync
+
+
+class GrpoTask(ModelTask[Policy]):
+    """The task of the training loop; a batch is this rank's rollouts. `reference`: whom the policy is kept near to."""
+
+    def __init__(self, policy: Policy, settings: GrpoTraining, group: Group, reference: Policy | None = None) -> None:
+        super().__init__(policy)
+        self.settings, self.group, self.reference = settings, group, reference
+
+    def count(self, batch: RolloutBatch) -> float:
+        return float(divisor(len(batch.engine), len(batch), self.settings.loss))
+
+    def backward(self, batch: RolloutBatch, scale: float, sync: bool) -> dict[str, float]:
+        plan = batch.plan(self.settings.micro.token_budget)
+        passes = self.group.largest(len(plan)) if self.settings.train.distributed.strategy == "fsdp" else len(plan)
+        blank = plan[:1] * (passes - len(plan))  # FSDP gathers weights in each pass, so ranks make equally many
+        sums: dict[str, float] = {}
+        for turn, chosen in enumerate(blank + plan):
+            counts, micro = turn >= len(blank), batch.micro_batch(chosen)
+            reference = self._reference(micro)
+            with nullcontext() if sync and turn == passes - 1 else without_sync(self._wrapped):
+                loss, figures = policy_loss(self._tokens(batch, micro, reference), self.settings.loss)
+                (loss * (scale if counts else 0.0)).backward()  # type: ignore[no-untyped-call]
+            if counts:
+                sums = {name: sums.get(name, 0.0) + float(value) for name, value in {"loss": loss.detach(), **figures}.items()}
+        return {**sums, "targets": float(len(batch.engine)), "tokens": float(len(batch.rows.tokens.ids))}
+
+    def evaluate(self) -> dict[str, float]:
+        return {}
+
+    def likelihoods(self, batch: RolloutBatch) -> tuple[Values, Values]:
+        """[targets] how likely the policy finds the batch's tokens as it is now, and the vocabulary's entropy at each: before the batch's first
+        update, what ratios are taken to, and what EGPO asks for."""
+        found = np.zeros((2, len(batch.engine)), dtype=np.float32)
+        with answering(self.model):
+            for chosen in batch.plan(self.settings.micro.token_budget):
+                micro = batch.micro_batch(chosen)
+                with self._precision():
+                    found[:, micro.targets] = self.model(*self.model.on_device(micro.packed), entropy=True).float().cpu().numpy()
+        return found[0], found[1]
+
+    def _tokens(self, batch: RolloutBatch, micro: MicroBatch, reference: Tensor | None) -> Tokens:
+        with self._precision():
+            found = self._wrapped(*self.model.on_device(micro.packed), entropy=True)
+        logp, entropy = found[0], found[1]
+        sequence = torch.from_numpy(micro.packed.rows).to(logp.device)
+
+        def of_targets(values: Values) -> Tensor:
+            return torch.from_numpy(values[micro.targets]).to(logp)
+
+        advantages = torch.from_numpy(batch.advantages[micro.members]).to(logp)
+        return Tokens(
+            sequence=sequence,
+            logp=logp,
+            old=logp.detach() if batch.old is None else of_targets(batch.old),
+            advantage=advantages[sequence],
+            weight=token_weights(sequence, self.settings.loss),
+            engine=of_targets(batch.engine),
+            reference=reference,
+            entropy=entropy if self.settings.loss.entropy_weight else entropy.detach(),
+        )
+
+    def _reference(self, micro: MicroBatch) -> Tensor | None:
+        """[targets] what the reference says of the same tokens."""
+        if self.settings.reference == "none":
+            return None
+        if self.reference is not None:
+            return self._asked(self.reference, micro)
+        with self.model.backbone.disable_adapter():
+            return self._asked(self.model, micro)
+
+    def _asked(self, of: Policy, micro: MicroBatch) -> Tensor:
+        with answering(of), self._precision():
+            found: Tensor = of(*of.on_device(micro.packed))
+        return found.clone()
+
+    def _precision(self) -> torch.autocast:
+        return torch.autocast(self.group.device.type, torch.bfloat16, enabled=self.settings.train.precision == "bf16")
+
+
+def mean_by_rollout(values: Values, batch: RolloutBatch, among: NDArray[np.bool_]) -> Values:
+    """[rollouts] the mean of values by target over those targets of a rollout that are `among`; 0 where none is."""
+    owner = np.repeat(np.arange(len(batch)), batch.rows.targets())[among]
+    total = np.bincount(owner, weights=values[among], minlength=len(batch))
+    count = np.bincount(owner, minlength=len(batch))
+    return np.divide(total, count, out=np.zeros(len(batch)), where=count > 0).astype(np.float32)
