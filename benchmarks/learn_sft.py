@@ -1,4 +1,4 @@
-"""Does fine-tuning teach anything? A decoder of 600,000 random weights learns to call tools from generated conversations.
+"""Does fine-tuning teach anything? A decoder of 750,000 random weights learns to call tools from generated conversations.
 
 It begins knowing nothing, reads conversations of two domains, and is asked, on requests it never saw, for the calls: right only if every call has the
 right name and exactly the right arguments. Three seeds. The control trains on conversations whose replies were exchanged among requests for the

@@ -20,7 +20,7 @@ VOCABULARY: Final = 2048
 SHAPE: Final = {
     "hidden_size": 128,
     "intermediate_size": 256,
-    "num_hidden_layers": 2,
+    "num_hidden_layers": 3,
     "num_attention_heads": 4,
     "num_key_value_heads": 4,
     "head_dim": 32,

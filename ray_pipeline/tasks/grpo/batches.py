@@ -34,6 +34,13 @@ class RolloutBatch:
     def __len__(self) -> int:
         return len(self.rows)
 
+    def mean_by_rollout(self, values: Values, among: NDArray[np.bool_]) -> Values:
+        """[n] the mean of values by target over those targets of a rollout that are `among`; 0 where none is."""
+        owner = np.repeat(np.arange(len(self)), self.rows.targets())[among]
+        total = np.bincount(owner, weights=values[among], minlength=len(self))
+        count = np.bincount(owner, minlength=len(self))
+        return np.divide(total, count, out=np.zeros(len(self)), where=count > 0).astype(np.float32)
+
     def plan(self, token_budget: int) -> list[list[Family]]:
         """The rollouts of each micro batch, prompts shared."""
         return plan_families(self.rows, families(self.rows, self.groups), token_budget)

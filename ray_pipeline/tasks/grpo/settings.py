@@ -24,6 +24,8 @@ class GrpoTraining(Settings):
     reference: Literal["none", "copy", "adapter"] = identity(
         "none", "whom the policy is kept near to: nobody; a frozen copy of what it began from; the model without its adapter"
     )
+    drop_uniform: bool = identity(False, "leave out prompts whose rollouts are all worth the same: they teach nothing, but count as rollouts")
+    drop_truncated: bool = identity(False, "leave out rollouts that were cut off: what they were worth is not known")
     micro: TokenBatchSettings = section(TokenBatchSettings(), "what goes through the model at a time; answers to a prompt share it")
 
     @model_validator(mode="after")

@@ -10,7 +10,6 @@ from contextlib import nullcontext
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from ray_pipeline.models.answering import answering
@@ -98,11 +97,3 @@ class GrpoTask(ModelTask[Policy]):
 
     def _precision(self) -> torch.autocast:
         return torch.autocast(self.group.device.type, torch.bfloat16, enabled=self.settings.train.precision == "bf16")
-
-
-def mean_by_rollout(values: Values, batch: RolloutBatch, among: NDArray[np.bool_]) -> Values:
-    """[rollouts] the mean of values by target over those targets of a rollout that are `among`; 0 where none is."""
-    owner = np.repeat(np.arange(len(batch)), batch.rows.targets())[among]
-    total = np.bincount(owner, weights=values[among], minlength=len(batch))
-    count = np.bincount(owner, minlength=len(batch))
-    return np.divide(total, count, out=np.zeros(len(batch)), where=count > 0).astype(np.float32)

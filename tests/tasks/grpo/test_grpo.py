@@ -18,7 +18,7 @@ from ray_pipeline.models.policy.policy import Policy
 from ray_pipeline.models.policy.settings import PolicySettings
 from ray_pipeline.tasks.grpo.batches import RolloutBatch
 from ray_pipeline.tasks.grpo.settings import GrpoTraining
-from ray_pipeline.tasks.grpo.task import GrpoTask, mean_by_rollout
+from ray_pipeline.tasks.grpo.task import GrpoTask
 from ray_pipeline.text.learned_tokens import LearnedTokens
 from ray_pipeline.text.tokens import end_to_end
 from ray_pipeline.training.distributed import Group
@@ -176,7 +176,7 @@ def test_means_by_rollout() -> None:
     batch = RolloutBatch(held, np.zeros(3, dtype=np.int64), np.zeros(3, dtype=np.float32), np.zeros(6, dtype=np.float32))
     values = np.array([1.0, 2.0, 9.0, 4.0, 5.0, 6.0], dtype=np.float32)
     among = np.array([True, True, False, False, False, True])
-    assert mean_by_rollout(values, batch, among).tolist() == [1.5, 0.0, 6.0]
+    assert batch.mean_by_rollout(values, among).tolist() == [1.5, 0.0, 6.0]
 
 
 @pytest.mark.parametrize(
