@@ -15,6 +15,7 @@ from ray_pipeline.pipelines.plan import PipelineSettings, StepDone, foresee_step
 from ray_pipeline.pipelines.stage import Done, Run
 from ray_pipeline.progress import duration
 from ray_pipeline.reports.markdown import table
+from ray_pipeline.rollout.engine import release_engine
 
 
 class PipelineJob(JobSettings, PipelineSettings):
@@ -22,6 +23,13 @@ class PipelineJob(JobSettings, PipelineSettings):
 
 
 def pipeline(settings: PipelineJob, run: Run) -> None:
+    try:
+        all_variants(settings, run)
+    finally:
+        release_engine()  # steps that generate share one
+
+
+def all_variants(settings: PipelineJob, run: Run) -> None:
     evaluations: dict[str, list[Artifact]] = {}
     for variant in variants(settings):
         if variant.name:

@@ -179,6 +179,13 @@ def engine_of(model: PolicySettings, settings: EngineSettings, device: str, adap
     return _held[key]
 
 
+def release_engine() -> None:
+    """End this process's engine, if it holds one."""
+    for one in _held.values():
+        one.close()
+    _held.clear()
+
+
 def _seed(seed: int, place: int) -> int:
     return int(np.random.SeedSequence([seed, place]).generate_state(1)[0]) & 0x7FFFFFFF
 
