@@ -24,6 +24,7 @@ class RolloutBatch:
     advantages: Values  # [n]
     engine: Values  # [targets] log-likelihoods, as the engine drew them
     old: Values | None = None  # [targets] as the trainer saw them before the batch's first update; None: there is one update only
+    idle: bool = False  # it teaches nothing and weighs nothing
 
     def __post_init__(self) -> None:
         targets = int(self.rows.targets().sum())

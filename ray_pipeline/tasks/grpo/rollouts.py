@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -36,8 +36,7 @@ class Rollout:
 class Drawn:
     """What is learned from a draw, and what was left out of it."""
 
-    batch: RolloutBatch | None  # None: nothing teaches
-    kept: tuple[Rollout, ...]
+    batch: RolloutBatch  # idle where nothing teaches
     failed: int
     truncated: int  # left out for it
     alone: int  # whose prompt had no other rollout left
@@ -53,29 +52,35 @@ def learned_from(rollouts: Sequence[Rollout], settings: GrpoTraining, entropies:
     whole = [one for one in sound if not (settings.drop_truncated and one.truncated)]
     count = Counter(one.prompt_id for one in whole)
     grouped = [one for one in whole if count[one.prompt_id] > 1]
-    kept, uniform = grouped, 0
-    if grouped:
-        informative = teaches(torch.tensor([one.reward for one in grouped], dtype=torch.float64), torch.from_numpy(_groups(grouped))).tolist()
-        uniform = informative.count(False)
-        kept = [one for one, told in zip(grouped, informative, strict=True) if told or not settings.drop_uniform]
-    found = _batch(kept, settings, entropies) if kept and uniform < len(grouped) else None
-    return Drawn(found, tuple(kept), len(rollouts) - len(sound), len(sound) - len(whole), len(whole) - len(grouped), uniform)
+    informative = _informative(grouped)
+    uniform = informative.count(False)
+    kept = [one for one, told in zip(grouped, informative, strict=True) if told or not settings.drop_uniform]
+    teaches_nothing = uniform == len(grouped)
+    batch = replace(_rows_of(rollouts), idle=True) if teaches_nothing else _with_advantages(_rows_of(kept), kept, settings, entropies)
+    return Drawn(batch, len(rollouts) - len(sound), len(sound) - len(whole), len(whole) - len(grouped), uniform)
 
 
-def _batch(kept: Sequence[Rollout], settings: GrpoTraining, entropies: Entropies) -> RolloutBatch:
-    rows = LearnedTokens(
-        end_to_end([[*one.prompt, *one.ids] for one in kept]), np.concatenate([np.array([False] * len(one.prompt) + [*one.written]) for one in kept])
-    )
-    groups = _groups(kept)
-    engine = np.array([value for one in kept for value in one.logprobs], dtype=np.float32)
-    empty = RolloutBatch(rows, groups, np.zeros(len(kept), dtype=np.float32), engine)
+def _informative(rollouts: Sequence[Rollout]) -> list[bool]:
+    """Whether the rewards of each one's prompt differ."""
+    found: list[bool] = teaches(torch.tensor([one.reward for one in rollouts], dtype=torch.float64), torch.from_numpy(_groups(rollouts))).tolist()
+    return found
+
+
+def _rows_of(rollouts: Sequence[Rollout]) -> RolloutBatch:
+    """Their tokens; what they are worth is not said yet."""
+    learned = np.concatenate([np.array([False] * len(one.prompt) + [*one.written]) for one in rollouts])
+    rows = LearnedTokens(end_to_end([[*one.prompt, *one.ids] for one in rollouts]), learned)
+    engine = np.array([value for one in rollouts for value in one.logprobs], dtype=np.float32)
+    return RolloutBatch(rows, _groups(rollouts), np.zeros(len(rollouts), dtype=np.float32), engine)
+
+
+def _with_advantages(batch: RolloutBatch, rollouts: Sequence[Rollout], settings: GrpoTraining, entropies: Entropies) -> RolloutBatch:
     openness = None
     if isinstance(settings.advantage, EgpoAdvantage):
-        among = np.concatenate([np.arange(len(one.logprobs)) < one.thought for one in kept])
-        openness = torch.from_numpy(empty.mean_by_rollout(entropies(empty), among))
-    rewards = torch.tensor([one.reward for one in kept], dtype=torch.float64)
-    found = advantages(rewards, torch.from_numpy(groups), settings.advantage, openness)
-    return RolloutBatch(rows, groups, found.numpy(), engine)
+        among = np.concatenate([np.arange(len(one.logprobs)) < one.thought for one in rollouts])
+        openness = torch.from_numpy(batch.mean_by_rollout(entropies(batch), among))
+    rewards = torch.tensor([one.reward for one in rollouts], dtype=torch.float64)
+    return replace(batch, advantages=advantages(rewards, torch.from_numpy(batch.groups), settings.advantage, openness).numpy())
 
 
 def _groups(rollouts: Sequence[Rollout]) -> np.ndarray:

@@ -29,7 +29,7 @@ class GrpoTask(ModelTask[Policy]):
         self.settings, self.group, self.reference = settings, group, reference
 
     def count(self, batch: RolloutBatch) -> float:
-        return float(divisor(len(batch.engine), len(batch), self.settings.loss))
+        return 0.0 if batch.idle else float(divisor(len(batch.engine), len(batch), self.settings.loss))
 
     def backward(self, batch: RolloutBatch, scale: float, sync: bool) -> dict[str, float]:
         plan = batch.plan(self.settings.micro.token_budget)
@@ -37,13 +37,13 @@ class GrpoTask(ModelTask[Policy]):
         blank = plan[:1] * (passes - len(plan))  # FSDP gathers weights in each pass, so ranks make equally many
         sums: dict[str, float] = {}
         for turn, chosen in enumerate(blank + plan):
-            counts, micro = turn >= len(blank), batch.micro_batch(chosen)
+            counts, micro = turn >= len(blank) and not batch.idle, batch.micro_batch(chosen)
             reference = self._reference(micro)
             with nullcontext() if sync and turn == passes - 1 else without_sync(self._wrapped):
                 loss, figures = policy_loss(self._tokens(batch, micro, reference), self.settings.loss)
                 (loss * (scale if counts else 0.0)).backward()  # type: ignore[no-untyped-call]
-            if counts:
-                sums = {name: sums.get(name, 0.0) + float(value) for name, value in {"loss": loss.detach(), **figures}.items()}
+            for name, value in {"loss": loss.detach(), **figures}.items():  # the same names on every rank
+                sums[name] = sums.get(name, 0.0) + (float(value) if counts else 0.0)
         return {**sums, "targets": float(len(batch.engine)), "tokens": float(len(batch.rows.tokens.ids))}
 
     def evaluate(self) -> dict[str, float]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -168,6 +169,18 @@ def test_without_an_older_policy_the_ratio_is_one(model: Path) -> None:
     assert (sums["clipped_low"], sums["clipped_high"]) == (0.0, 0.0)
     assert sums["mismatch_kl"] == pytest.approx(0.0, abs=1e-4)
     assert sums["entropy"] == pytest.approx(float(entropy.sum()), rel=1e-4)
+
+
+def test_an_idle_batch_moves_nothing_and_has_the_same_figures(model: Path) -> None:
+    settings = parse(GrpoTraining, {})
+    policy = policy_of(model, settings)
+    batch = replace(rollouts(), idle=True)
+    task = GrpoTask(policy, settings, Group())
+    sums = task.backward(batch, 1.0, sync=True)
+    assert task.count(batch) == 0
+    assert all(not one.grad.any() for one in policy.parameters() if one.grad is not None)
+    assert set(sums) == set(GrpoTask(policy, settings, Group()).backward(rollouts(), 1.0, sync=True))
+    assert sums["loss"] == sums["ratio"] == 0.0
 
 
 def test_means_by_rollout() -> None:

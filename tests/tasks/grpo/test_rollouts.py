@@ -33,7 +33,7 @@ ROLLOUTS = [rollout("b", 1.0), rollout("a", 3.0, 4), rollout("b", 0.0, 1), rollo
 def test_the_batch_by_hand() -> None:
     found = learned_from(ROLLOUTS, settings(advantage={"kind": "dr_grpo"}), no_entropies)
     batch = found.batch
-    assert batch is not None
+    assert not batch.idle
     assert batch.groups.tolist() == [0, 1, 0, 1, 0]
     assert batch.advantages.tolist() == pytest.approx([2 / 3, 1, -1 / 3, -1, -1 / 3])
     assert batch.rows.tokens.lengths.tolist() == [5, 6, 4, 4, 5]
@@ -47,16 +47,19 @@ def test_what_is_left_out_is_counted() -> None:
     given += [replace(rollout("a", 0.0), truncated=True)]
     found = learned_from(given, settings(drop_truncated=True, drop_uniform=True), no_entropies)
     assert (found.failed, found.truncated, found.alone, found.uniform) == (1, 1, 1, 2)
-    assert [one.prompt_id for one in found.kept] == ["b", "a", "b", "a", "b"]
+    assert found.batch.groups.tolist() == [0, 1, 0, 1, 0]
     kept = learned_from(given, settings(), no_entropies)
-    assert kept.batch is not None
     assert (kept.failed, kept.truncated, kept.alone, kept.uniform, len(kept.batch)) == (1, 0, 1, 2, 8)
     assert kept.batch.advantages[-3:-1].tolist() == [0.0, 0.0]  # the uniform prompt's
 
 
-@pytest.mark.parametrize("given", [[], [rollout("a", 1.0)], [rollout("a", 1.0), rollout("a", 1.0)]])
-def test_where_nothing_teaches_there_is_no_batch(given: list[Rollout]) -> None:
-    assert learned_from(given, settings(), no_entropies).batch is None
+@pytest.mark.parametrize(
+    "given", [[rollout("a", 1.0)], [rollout("a", 1.0), rollout("a", 1.0)], [replace(rollout("a", 1.0), failed=True), rollout("a", 2.0)]]
+)
+@pytest.mark.parametrize("drop", [True, False])
+def test_where_nothing_teaches_the_batch_is_idle(given: list[Rollout], drop: bool) -> None:
+    batch = learned_from(given, settings(drop_uniform=drop), no_entropies).batch
+    assert batch.idle and len(batch) == len(given) and not batch.advantages.any()
 
 
 def test_egpo_is_told_the_entropies_of_thoughts() -> None:
@@ -67,17 +70,15 @@ def test_egpo_is_told_the_entropies_of_thoughts() -> None:
 
     found = learned_from(ROLLOUTS, settings(advantage={"kind": "egpo", "weight": 0.01}), counted)
     plain = learned_from(ROLLOUTS, settings(), no_entropies)
-    assert found.batch is not None and plain.batch is not None
     assert (found.batch.advantages - plain.batch.advantages).tolist() == pytest.approx([0.01, 0.03, 0.07, 0.08, 0.10], abs=1e-5)
     thoughtless = [replace(one, thought=0) for one in ROLLOUTS]
     without = learned_from(thoughtless, settings(advantage={"kind": "egpo"}), counted)
-    assert without.batch is not None and without.batch.advantages.tolist() == pytest.approx(plain.batch.advantages.tolist())
+    assert without.batch.advantages.tolist() == pytest.approx(plain.batch.advantages.tolist())
 
 
 def test_the_environments_words_are_not_learned() -> None:
     one = Rollout("a", (1, 2), (10, 11, 12, 13), (True, False, False, True), (-1.0, -2.0), 0, 1.0)
     other = Rollout("a", (1, 2), (10, 14), (True, True), (-1.0, -3.0), 0, 0.0)
     batch = learned_from([one, other], settings(), no_entropies).batch
-    assert batch is not None
     assert batch.rows.learned.tolist() == [False, False, True, False, False, True, False, False, True, True]
     assert batch.engine.tolist() == [-1.0, -2.0, -1.0, -3.0]
