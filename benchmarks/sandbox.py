@@ -29,8 +29,10 @@ from typing import Any, Final
 
 from benchmarks.report import finish, print_table
 from ray_pipeline.data.problems.mutants import mutants
+from ray_pipeline.data.problems.problem import Problem
 from ray_pipeline.data.problems.registry import read_problems
 from ray_pipeline.data.problems.told import told
+from ray_pipeline.errors import DataError
 from ray_pipeline.evaluation.code.judging import Verdict, judge
 from ray_pipeline.evaluation.code.question import PatienceSettings, Question, question
 from ray_pipeline.metrics.code_answers import answers_agree
@@ -133,6 +135,20 @@ def trivial(runs: int = 300) -> list[float]:
     return sorted(seconds)
 
 
+def asked_of(problems: Sequence[Problem], sandbox: Sandbox) -> list[str]:
+    """Make the problems ready; those whose canonical program gives answers larger than a judge reads are left out by name."""
+    left_out = [one.task_id for one in problems if one.task_id == LEFT_OUT]
+    for one in problems:
+        if one.task_id == LEFT_OUT:
+            continue
+        try:
+            QUESTIONS[one.task_id] = question(one, sandbox, PATIENCE)
+        except DataError as problem:
+            print(f"left out: {problem}")
+            left_out.append(one.task_id)
+    return left_out
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.sandbox", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--problems", required=True, help="HumanEvalPlus-Mini.jsonl.gz, or a file of MBPP+")
@@ -143,8 +159,8 @@ def main() -> None:
     options = parser.parse_args()
 
     with Sandbox(SandboxSettings()) as sandbox:
-        problems = [one for one in read_problems("evalplus", options.problems) if one.task_id != LEFT_OUT]
-        QUESTIONS.update({one.task_id: question(one, sandbox, PATIENCE) for one in problems})
+        left_out = asked_of(read_problems("evalplus", options.problems), sandbox)
+        problems = [one.problem for one in QUESTIONS.values()]
         print(sandbox.held.sentence())
     canonical = [(one.task_id, one.canonical or "") for one in problems]
     mutated = [(task, text) for task, program in canonical for text in mutants(program, options.mutants, seed=0)]
@@ -175,6 +191,7 @@ def main() -> None:
         mutants=len(mutated),
         a_second={name: len(programs) / seconds for name, seconds in best.items()},
         differing=len(differing),
+        left_out=left_out,
         reasons=reasons,
         trivial_p50_ms=1000 * statistics.median(starts),
         trivial_p99_ms=1000 * starts[int(0.99 * len(starts))],

@@ -134,6 +134,22 @@ GENERATIONS: Final = pa.schema(
     ]
 )
 
+ROLLOUTS: Final = pa.schema(
+    [
+        _required("prompt_id", pa.string()),
+        _required("sample", pa.int32()),
+        _required("prompt_ids", pa.list_(pa.int32())),
+        _required("ids", pa.list_(pa.int32())),
+        _required("logprobs", pa.list_(pa.float32())),  # of each of `ids` that the policy wrote, as the engine drew it
+        _required("text", pa.string()),
+        _required("reward", pa.float64()),
+        _required("parts", pa.string()),  # JSON: each part's value by name
+        pa.field("failed", pa.string()),  # why it has no reward
+        _required("truncated", pa.bool_()),
+        _required("version", pa.int32()),  # of the weights that drew it
+    ]
+)
+
 REFERENCE: Final = pa.schema(
     [_required("pair_id", pa.string()), _required("chosen", pa.float64()), _required("rejected", pa.float64())]  # sums of log-likelihoods
 )

@@ -5,16 +5,20 @@ Its files are laid out as those of a trained embedder (`train_embedder.py`).
 
 from __future__ import annotations
 
-from ray_pipeline.artifacts import Artifact
+from ray_pipeline.artifacts import Artifact, Input
 from ray_pipeline.errors import SettingsError
 from ray_pipeline.models.policy.settings import PolicySettings
+from ray_pipeline.models.policy.tokenizer import Form
 from ray_pipeline.pipelines.on_workers import train_on_workers
+from ray_pipeline.pipelines.prepare import raw_input
 from ray_pipeline.pipelines.reference import reference_of
 from ray_pipeline.pipelines.render import RenderSettings, policy_inputs, render_chats
 from ray_pipeline.pipelines.render_pairs import RenderPairsSettings, render_pairs
 from ray_pipeline.pipelines.stage import Run, Stage
 from ray_pipeline.tasks.dpo.run import DpoRun
 from ray_pipeline.tasks.dpo.settings import DpoTraining
+from ray_pipeline.tasks.grpo.run import GrpoRun
+from ray_pipeline.tasks.grpo.settings import GrpoTraining
 from ray_pipeline.tasks.sft.run import SftRun
 from ray_pipeline.tasks.sft.settings import SftTraining
 
@@ -42,6 +46,22 @@ def optimise_preferences(run: Run, preferences: Artifact, model: PolicySettings,
     stage = Stage("policy", ALGORITHM, {"model": model, "training": training}, inputs, {"task": "dpo"})
     uris = {name: artifact.location.uri for name, artifact in made.items()}
     return train_on_workers(run, stage, training.train, lambda place: DpoRun(model, training, uris, place))
+
+
+def reinforce(run: Run, chats: Artifact, model: PolicySettings, form: Form, training: GrpoTraining) -> Artifact:
+    """The same, of a policy that learns from its own rollouts of the conversations' last replies; `rollouts/` holds all of them."""
+    stage = Stage("policy", ALGORITHM, {"model": model, "training": training}, _inputs(chats, model, training), {"task": "grpo", "form": form})
+    return train_on_workers(run, stage, training.train, lambda place: GrpoRun(model, training, form, {"chats": chats.location.uri}, place))
+
+
+def _inputs(chats: Artifact, model: PolicySettings, training: GrpoTraining) -> dict[str, Input]:
+    """A reward of the user's own counts by its file's content."""
+    own = {
+        f"reward.{name}": raw_input(one.function.rpartition(":")[0], f"reward.parts.{name}.function")
+        for name, one in training.reward.parts.items()
+        if one.function is not None
+    }
+    return {"chats": chats.as_input(), **policy_inputs(model), **own}
 
 
 def trained_policy(policy: Artifact, base: PolicySettings) -> PolicySettings:

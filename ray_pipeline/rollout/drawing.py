@@ -8,34 +8,21 @@ gradient would be that of another policy.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from ray_pipeline.config import Settings, identity
 from ray_pipeline.data.chats.table import conversation_of
 from ray_pipeline.errors import DataError
 from ray_pipeline.metrics.tool_calls import Call
+from ray_pipeline.rollout.draw_settings import DrawSettings, Replies
 from ray_pipeline.rollout.engine import Answer, Engine
 from ray_pipeline.rollout.generate_shards import asked
 from ray_pipeline.rollout.rewards.judge import Judge, Rewarded
 from ray_pipeline.rollout.rewards.sample import Sample
-from ray_pipeline.rollout.settings import SamplingSettings
 from ray_pipeline.rollout.thought_tokens import thought_tokens
 from ray_pipeline.text.chat.conversation import Conversation
 from ray_pipeline.text.chat.rendering import Renderer
-
-
-class DrawSettings(Settings):
-    """How rollouts are drawn."""
-
-    rollouts: int = identity(8, "answers to each prompt", ge=2)
-    max_tokens: int = identity(512, "tokens of an answer at most", ge=1)
-    stop: tuple[str, ...] = identity((), "texts that end an answer, beside the model's own end of a reply")
-    seed: int = identity(0, "of the draws")
-
-    def sampling(self) -> SamplingSettings:
-        return SamplingSettings(samples=self.rollouts, temperature=1.0, max_tokens=self.max_tokens, stop=self.stop, seed=self.seed, logprobs=True)
 
 
 @dataclass(frozen=True)
@@ -60,21 +47,28 @@ class Draw:
     version: int  # of the weights that drew it
 
 
-def prompts_of(rows: Iterable[dict[str, Any]], renderer: Renderer) -> list[Prompt]:
-    """Conversations up to their last reply, whose calls are the right ones."""
-    return [_prompt(row, conversation_of(row), renderer) for row in rows]
+def prompts_of(rows: Iterable[dict[str, Any]], renderer: Renderer, replies: Replies) -> list[Prompt]:
+    """Conversations up to a reply, whose calls are the right ones."""
+    return [prompt for row in rows for prompt in _prompts(row, conversation_of(row), renderer, replies)]
 
 
-def _prompt(row: dict[str, Any], whole: Conversation, renderer: Renderer) -> Prompt:
-    try:
-        before = asked(whole)
-        ids = tuple(renderer.prompt(before))
-        reply = whole.messages[-1]
-        calls = reply.tool_calls or () if reply.role == "assistant" else ()
-        right = tuple(Call(call.name, json.loads(call.arguments)) for call in calls)
-    except (DataError, ValueError) as problem:
-        raise DataError(f"conversation {row['chat_id']}: {problem}") from problem
-    return Prompt(row["chat_id"], ids, renderer.supplied, right, tuple(asdict(message) for message in before.messages))
+def _prompts(row: dict[str, Any], whole: Conversation, renderer: Renderer, replies: Replies) -> Iterator[Prompt]:
+    places = [place for place, message in enumerate(whole.messages) if message.role == "assistant"]
+    if not places:
+        raise DataError(f"conversation {row['chat_id']}: it has no reply, so nobody knows which calls are right; leave it out")
+    chosen = {"last": places[-1:], "first": places[:1], "all": places}[replies]
+    for place in chosen:
+        name = f"{row['chat_id']}/{place}" if replies == "all" else row["chat_id"]
+        try:
+            yield _prompt(name, whole, place, renderer)
+        except (DataError, ValueError) as problem:
+            raise DataError(f"conversation {row['chat_id']}: {problem}") from problem
+
+
+def _prompt(name: str, whole: Conversation, place: int, renderer: Renderer) -> Prompt:
+    before = asked(Conversation(whole.messages[: place + 1], whole.tools, whole.chat_id))
+    right = tuple(Call(call.name, json.loads(call.arguments)) for call in whole.messages[place].tool_calls or ())
+    return Prompt(name, tuple(renderer.prompt(before)), renderer.supplied, right, tuple(asdict(message) for message in before.messages))
 
 
 def draw(

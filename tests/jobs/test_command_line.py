@@ -24,6 +24,7 @@ from jobs.embed import EmbedJob
 from jobs.evaluate import EvaluateJob, evaluate
 from jobs.fold import FoldJob
 from jobs.generate import GenerateJob
+from jobs.grpo import GrpoJob
 from jobs.index import IndexJob
 from jobs.judge import JudgeJob
 from jobs.merge import MergeJob
@@ -56,6 +57,7 @@ POLICIES = {
     "describe": DescribeJob,
     "dpo": DpoJob,
     "generate": GenerateJob,
+    "grpo": GrpoJob,
     "judge": JudgeJob,
     "pairs": PairsJob,
     "sft": SftJob,

@@ -15,7 +15,8 @@ from ray_pipeline.errors import DataError
 from ray_pipeline.models.policy.policy import Policy
 from ray_pipeline.models.policy.settings import PolicySettings
 from ray_pipeline.models.policy.tokenizer import policy_tokenizer, renderer_of
-from ray_pipeline.rollout.drawing import DrawSettings, Prompt, draw, prompts_of
+from ray_pipeline.rollout.draw_settings import DrawSettings, Replies
+from ray_pipeline.rollout.drawing import Prompt, draw, prompts_of
 from ray_pipeline.rollout.engine import Engine
 from ray_pipeline.rollout.rewards.judge import Judge
 from ray_pipeline.rollout.rewards.settings import RewardSettings
@@ -26,18 +27,27 @@ from ray_pipeline.text.tokens import end_to_end
 SETTINGS = DrawSettings(rollouts=3, max_tokens=6, seed=5)
 
 
+ROWS = tool_chats(ToolChatSpec(12, domains=1, most_tools=1, multi_turn_share=0.0)).to_pylist()
+
+
+def of(tiny_policy: Path, replies: Replies, rows: list[dict[str, Any]] = ROWS) -> list[Prompt]:
+    return prompts_of(rows, renderer_of(tiny_policy, PolicySettings(name=str(tiny_policy)), MaskSettings(), "chat"), replies)
+
+
 @pytest.fixture(scope="module")
 def prompts(tiny_policy: Path) -> list[Prompt]:
-    rows = tool_chats(ToolChatSpec(12, domains=1, most_tools=1, multi_turn_share=0.0)).to_pylist()
-    found = prompts_of(rows, renderer_of(tiny_policy, PolicySettings(name=str(tiny_policy)), MaskSettings(), "chat"))
-    return [one for one in found if len(one.ids) < 900][:3]
+    return [one for one in of(tiny_policy, "first") if len(one.ids) < 900][:3]
 
 
-def test_prompts_know_the_calls_that_are_right(prompts: list[Prompt]) -> None:
-    assert len(prompts) == 3
-    called = [one for one in prompts if one.right]
-    assert called and all(call.name and isinstance(call.arguments, dict) for one in called for call in one.right)
-    assert all(one.messages[-1]["role"] == "user" for one in prompts)
+def test_prompts_know_the_calls_that_are_right(tiny_policy: Path) -> None:
+    first, last, every = (of(tiny_policy, replies) for replies in ("first", "last", "all"))  # type: ignore[arg-type]
+    assert len(first) == len(last) == 12 < len(every)
+    called = [one for one in first if one.right]
+    assert len(called) == 10 and all(call.name and isinstance(call.arguments, dict) for one in called for call in one.right)
+    assert all(one.messages[-1]["role"] == "user" for one in first)
+    told = [one for one in last if one.messages[-1]["role"] == "tool"]
+    assert told and all(one.right == () for one in told)  # a result was there: it is told, not called for again
+    assert [one.prompt_id for one in every[:3]] == ["t000000/1", "t000000/3", "t000001/1"]
 
 
 def test_answers_are_drawn_judged_and_likely_as_the_policy_finds_them(engine: Engine, prompts: list[Prompt], tiny_policy: Path) -> None:
@@ -60,7 +70,9 @@ def test_answers_are_drawn_judged_and_likely_as_the_policy_finds_them(engine: En
 
 
 def test_a_conversation_that_cannot_be_asked_is_named(tiny_policy: Path) -> None:
-    row: dict[str, Any] = tool_chats(ToolChatSpec(1)).to_pylist()[0]
-    row["messages"] = row["messages"][-1:]
+    alone = {**ROWS[0], "messages": ROWS[0]["messages"][-1:]}
     with pytest.raises(DataError, match="conversation t000000: there is nothing before the reply"):
-        prompts_of([row], renderer_of(tiny_policy, PolicySettings(name=str(tiny_policy)), MaskSettings(), "chat"))
+        of(tiny_policy, "last", [alone])
+    silent = {**ROWS[0], "messages": ROWS[0]["messages"][:1]}
+    with pytest.raises(DataError, match="conversation t000000: it has no reply"):
+        of(tiny_policy, "last", [silent])

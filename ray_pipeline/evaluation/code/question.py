@@ -6,9 +6,10 @@ the base calls and the others in two processes, so a program that remembers thin
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from ray_pipeline.config import Settings, identity
 from ray_pipeline.data.problems.problem import Arguments, Comparison, Problem
@@ -17,6 +18,10 @@ from ray_pipeline.errors import DataError
 from ray_pipeline.metrics.code_answers import as_expected, comparisons_in_order
 from ray_pipeline.sandbox.inside import plain
 from ray_pipeline.sandbox.sandbox import Sandbox
+
+logger = logging.getLogger(__name__)
+TOO_MUCH: Final = ("memory", "output", "timeout")
+MOST_LEFT_OUT: Final = 3  # calls of a part: a canonical program that fails at more is itself at fault
 
 
 class PatienceSettings(Settings):
@@ -63,8 +68,35 @@ def question(problem: Problem, sandbox: Sandbox, patience: PatienceSettings) -> 
     return Question(problem, parts, patience.least)
 
 
+def _canonical_answers(
+    problem: Problem, start: int, encoded: Sequence[bytes], sandbox: Sandbox, patience: PatienceSettings
+) -> tuple[dict[int, Any], float, set[int]]:
+    """What the canonical program answers to each call, how long it took, and the calls that ask for more than may be asked: these are left out for
+    every program (Mbpp/255 has one whose answer is 1.7 million tuples of 77 words)."""
+    answers: dict[int, Any] = {}
+    too_much: set[int] = set()
+    seconds, at = 0.0, 0
+    while at < len(encoded):
+        found = sandbox.call_encoded(told(problem.canonical or "", problem), problem.entry_point, encoded[at:], wall=patience.canonical)
+        answers |= {at + number: answer for number, answer in enumerate(found.answers)}
+        at += len(found.answers)
+        if found.ended == "finished":
+            return answers, seconds + found.seconds, too_much
+        if found.ended not in TOO_MUCH or len(too_much) == MOST_LEFT_OUT:
+            raise DataError(
+                f"problem {problem.task_id}: its canonical program ended with {found.ended} at call {start + at}: {found.detail} "
+                "(mend or leave out the problem, or raise judge.patience.canonical or sandbox.limits)"
+            )
+        logger.warning(
+            "problem %s: call %d is left out: its canonical program ended with %s there (%s)", problem.task_id, start + at, found.ended, found.detail
+        )
+        too_much.add(at)
+        at += 1
+    return answers, seconds, too_much
+
+
 def _part(problem: Problem, start: int, stop: int, sandbox: Sandbox, patience: PatienceSettings) -> Part:
-    calls = problem.calls[start:stop]
+    calls: Sequence[Arguments] = problem.calls[start:stop]
     encoded = [plain.encode(list(one)) for one in calls]
     wall = patience.least
     if problem.expected is not None:
@@ -72,12 +104,11 @@ def _part(problem: Problem, start: int, stop: int, sandbox: Sandbox, patience: P
     elif problem.canonical is None:
         raise DataError(f"problem {problem.task_id}: states no answers and has no canonical program to ask for them")
     else:
-        found = sandbox.call_encoded(told(problem.canonical, problem), problem.entry_point, encoded, wall=patience.canonical)
-        if found.ended != "finished":
-            raise DataError(
-                f"problem {problem.task_id}: its canonical program ended with {found.ended} at call {start + len(found.answers)}: {found.detail} "
-                "(mend or leave out the problem, or raise judge.patience.canonical or sandbox.limits)"
-            )
-        expected = [as_expected(one, problem.comparison) for one in found.answers]
-        wall += patience.times * found.seconds
+        answers, seconds, too_much = _canonical_answers(problem, start, encoded, sandbox, patience)
+        kept = [place for place in range(len(calls)) if place not in too_much]
+        if not kept:
+            raise DataError(f"problem {problem.task_id}: none of its calls can be asked, all want more than a program may use; leave the problem out")
+        calls, encoded = [calls[place] for place in kept], [encoded[place] for place in kept]
+        expected = [as_expected(answers[place], problem.comparison) for place in kept]
+        wall += patience.times * seconds
     return Part(calls, encoded, expected, comparisons_in_order(expected, problem.comparison), wall)

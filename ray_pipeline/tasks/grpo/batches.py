@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +26,7 @@ class RolloutBatch:
     engine: Values  # [targets] log-likelihoods, as the engine drew them
     old: Values | None = None  # [targets] as the trainer saw them before the batch's first update; None: there is one update only
     idle: bool = False  # it teaches nothing and weighs nothing
+    figures: Mapping[str, float] = field(default_factory=dict)  # means over all that was drawn for it, for the log
 
     def __post_init__(self) -> None:
         targets = int(self.rows.targets().sum())

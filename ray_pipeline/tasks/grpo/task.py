@@ -44,7 +44,8 @@ class GrpoTask(ModelTask[Policy]):
                 (loss * (scale if counts else 0.0)).backward()  # type: ignore[no-untyped-call]
             for name, value in {"loss": loss.detach(), **figures}.items():  # the same names on every rank
                 sums[name] = sums.get(name, 0.0) + (float(value) if counts else 0.0)
-        return {**sums, "targets": float(len(batch.engine)), "tokens": float(len(batch.rows.tokens.ids))}
+        drawn = {name: mean * self.count(batch) for name, mean in batch.figures.items()}  # the loop divides by the count
+        return {**sums, **drawn, "tokens": float(len(batch.rows.tokens.ids))}
 
     def evaluate(self) -> dict[str, float]:
         return {}

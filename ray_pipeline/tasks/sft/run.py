@@ -18,6 +18,7 @@ from ray_pipeline.models.adapters import trainable_policy
 from ray_pipeline.models.policy.policy import Policy
 from ray_pipeline.models.policy.settings import PolicySettings
 from ray_pipeline.tasks.dpo.settings import DpoTraining
+from ray_pipeline.tasks.grpo.settings import GrpoTraining
 from ray_pipeline.tasks.run import Company, Report, RunPlace, Say, Surroundings, train_and_export
 from ray_pipeline.tasks.sft.settings import SftTraining
 from ray_pipeline.tasks.sft.task import SftTask
@@ -78,7 +79,7 @@ class SftRun:
         )
 
 
-def begun(model: PolicySettings, training: SftTraining | DpoTraining, device: str) -> Policy:
+def begun(model: PolicySettings, training: SftTraining | DpoTraining | GrpoTraining, device: str) -> Policy:
     """The policy before its first step."""
     settings = training.train
     return trainable_policy(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -31,6 +32,22 @@ def sandbox() -> Iterator[Sandbox]:
 
 def verdict(sandbox: Sandbox, problem: Problem, text: str) -> Verdict:
     return judge(question(problem, sandbox, PATIENCE), text, sandbox)
+
+
+LARGE = "def f(n):\n    return sum([1] * n) if n > 0 else [0] * -n"  # what is large asks for 80 GB
+
+
+def test_a_call_that_asks_for_more_than_may_be_asked_is_left_out(sandbox: Sandbox, caplog: pytest.LogCaptureFixture) -> None:
+    """And said; the others judge programs as before, also behind it."""
+    problem = Problem("own/9", "", "f", LARGE, ((3,), (10**10,), (5,), (-(10**10),), (-2,)), 2, None, None)
+    asked = question(problem, sandbox, PATIENCE)
+    assert [[call[0] for call in part.calls] for part in asked.parts] == [[3], [5, -2]]
+    assert [tuple(part.expected) for part in asked.parts] == [(3,), (5, [0, 0])]
+    assert [record.message.split(":")[1].strip() for record in caplog.records] == ["call 1 is left out", "call 3 is left out"]
+    assert judge(asked, LARGE, sandbox).passed
+    assert judge(asked, "def f(n): return n", sandbox).reason == "wrong"
+    with pytest.raises(DataError, match="own/9: none of its calls can be asked"):
+        question(replace(problem, calls=((10**10,),), base_calls=1), sandbox, PATIENCE)
 
 
 def test_a_right_program_passes(sandbox: Sandbox) -> None:
