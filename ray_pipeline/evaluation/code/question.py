@@ -20,8 +20,8 @@ from ray_pipeline.sandbox.inside import plain
 from ray_pipeline.sandbox.sandbox import Sandbox
 
 logger = logging.getLogger(__name__)
-TOO_MUCH: Final = ("memory", "output", "timeout")
-MOST_LEFT_OUT: Final = 3  # calls of a part: a canonical program that fails at more is itself at fault
+TOO_MUCH: Final = ("memory", "output", "timeout", "malformed")  # the last: more values than are read
+MOST_LEFT_OUT: Final = 8  # calls of a part: a canonical program that fails at more is itself at fault
 
 
 class PatienceSettings(Settings):

@@ -70,7 +70,7 @@ def test_what_pays_is_learned_every_rollout_is_kept_and_a_stopped_run_goes_on(fo
     assert len(rollouts) == 12 * 4 * 8
     by_version = [[row for row in rollouts if row["version"] == version] for version in range(12)]
     for first, second in zip(by_version[::2], by_version[1::2], strict=True):  # an epoch is two draws: each prompt once in it
-        assert sorted({row["prompt_id"] for row in (*first, *second)}) == [f"#{number}" for number in range(8)]
+        assert sorted({row["prompt_id"] for row in (*first, *second)}) == [f"#{number}" for number in range(1, 9)]
     assert all(json.loads(row["parts"]) == {"letters": row["reward"]} and row["failed"] is None for row in rollouts)
     means = [sum(row["reward"] for row in each) / len(each) for each in by_version]
     assert sum(means[-3:]) / 3 > sum(means[:3]) / 3 + 0.15, means
