@@ -19,7 +19,7 @@ class LimitSettings(Settings):
     threads: int = identity(32, "threads; processes are never allowed", ge=1)
     open_files: int = identity(64, "open files", ge=8)
     file_mb: int = identity(16, "MB of one file, and four times that in all", ge=1)
-    output_mb: int = identity(64, "MB that a program may answer or print", ge=1)
+    output_mb: int = identity(256, "MB that a program may answer or print in all", ge=1)
     stack_mb: int = identity(64, "MB of stack", ge=1)
 
 

@@ -82,7 +82,8 @@ def _canonical_answers(
         at += len(found.answers)
         if found.ended == "finished":
             return answers, seconds + found.seconds, too_much
-        if found.ended not in TOO_MUCH or len(too_much) == MOST_LEFT_OUT:
+        in_all = found.ended == "output" and bool(found.answers)  # all of its answers together: leaving this one out would not help others
+        if found.ended not in TOO_MUCH or in_all or len(too_much) == MOST_LEFT_OUT:
             raise DataError(
                 f"problem {problem.task_id}: its canonical program ended with {found.ended} at call {start + at}: {found.detail} "
                 "(mend or leave out the problem, or raise judge.patience.canonical or sandbox.limits)"
