@@ -51,8 +51,9 @@ class RolloutBatch:
     def micro_batch(self, chosen: list[Family]) -> MicroBatch:
         """Those rollouts, and which of the batch's targets are theirs."""
         members = np.concatenate([family.rows for family in chosen])
-        ends = np.cumsum(self.rows.targets())
-        starts = ends - self.rows.targets()
+        counts = self.rows.targets()
+        ends = np.cumsum(counts)
+        starts = ends - counts
         targets = np.concatenate([np.arange(starts[row], ends[row]) for row in members])
         return MicroBatch(pack_shared(self.rows, chosen), members, targets)
 
