@@ -138,8 +138,8 @@ def _override(given: str, groups: Mapping[str, Sequence[str]]) -> str:
 
 
 def _whole(value: str) -> str:
-    """A plain value with commas or equals signs (`IVF,SQ8`, `nprobe=16`) in quotes, which Hydra would otherwise read as several."""
-    if value[:1] in ("", *"\"'[{$") or not any(mark in value for mark in ",="):
+    """A plain value with commas, equals signs or hashes (`IVF,SQ8`, `nprobe=16`, `#8`) in quotes: Hydra would read several, or none."""
+    if value[:1] in ("", *"\"'[{$") or not any(mark in value for mark in ",=#"):
         return value
     # backslashes count only before a quote, where Hydra wants each of them twice
     escaped = re.sub(r"(\\*)('|$)", lambda found: found[1] * 2 + (r"\'" if found[2] else ""), value)

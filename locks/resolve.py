@@ -2,6 +2,8 @@
 
     python locks/resolve.py cpu      python locks/resolve.py gpu
 
+A package in ALONE is pinned without being resolved: what it asks for clashes with the rest, and what is used of it needs none of that.
+
 Layers: `core` (what a job needs), `rollout` (vLLM), `dev` (tests and their oracles), and `torch-cuda` (what the CUDA
 build of torch needs beside it). Each file holds what the layers before it do not.
 """
@@ -21,6 +23,9 @@ from packaging.requirements import Requirement
 
 HERE = Path(__file__).parent
 LEFT_OUT = {"torchvision", "torchaudio", "torchcodec"}  # their registry builds want CUDA; nothing here uses them
+# bfcl-eval wants a client of every vendor, numpy 1.26 and faiss 1.11; its data and its simulators run on the standard library and mpmath, which
+# torch brings (through sympy).
+ALONE = {"rollout": ["bfcl-eval==2026.3.23"]}
 LAYERS = {"cpu": {"core": ["cpu"], "rollout": ["rollout-cpu"], "dev": ["dev"]}, "gpu": {"core": ["gpu"], "rollout": ["rollout"], "dev": ["dev"]}}
 
 
@@ -70,8 +75,9 @@ def main(platform: str) -> None:
         roots = needs + (project["dependencies"] if layer == "core" else [])
         mine = closure(roots, packages) - held - cuda
         held |= mine
-        (folder / f"{layer}.txt").write_text(pins(mine, packages))
-        print(f"{folder.name}/{layer}.txt: {len(mine)} packages")
+        lines = sorted([*pins(mine, packages).splitlines(), *ALONE.get(layer, [])], key=lambda line: line.partition("==")[0])
+        (folder / f"{layer}.txt").write_text("".join(f"{line}\n" for line in lines))
+        print(f"{folder.name}/{layer}.txt: {len(lines)} packages")
     if cuda:
         needed = cuda | {"triton"}
         (HERE / "torch-cuda.txt").write_text(pins(needed & packages.keys(), packages))

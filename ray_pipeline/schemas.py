@@ -96,6 +96,15 @@ CHATS: Final = pa.schema(
     ]
 )
 
+TASKS: Final = pa.schema(
+    [
+        _required("task_id", pa.string()),
+        _required("messages", pa.list_(_MESSAGE)),
+        pa.field("tools", pa.string()),  # JSON
+        _required("facts", pa.string()),  # JSON that the task's environment reads
+    ]
+)
+
 PREFERENCES: Final = pa.schema(
     [
         _required("pair_id", pa.string()),
@@ -147,6 +156,11 @@ ROLLOUTS: Final = pa.schema(
         pa.field("failed", pa.string()),  # why it has no reward
         _required("truncated", pa.bool_()),
         _required("version", pa.int32()),  # of the weights that drew it
+        pa.field("written", pa.list_(pa.bool_())),  # which of `ids` the policy wrote; null: all of them
+        pa.field("turns", pa.int32()),  # replies that the policy wrote; null: a rollout of a single one
+        pa.field("calls", pa.int32()),  # that it made and an environment answered
+        pa.field("failed_calls", pa.int32()),  # of them, those that the environment answered with an error
+        pa.field("thought", pa.list_(pa.bool_())),  # which of what the policy wrote is chain of thought; null: nothing
     ]
 )
 
@@ -240,5 +254,28 @@ OUTCOMES: Final = pa.schema(
         _required("task_id", pa.string()),
         _required("sample", pa.int32()),
         _required("passes", pa.list_(pa.bool_())),  # each of the problem's written tests, in their order
+    ]
+)
+
+TOOL_ANSWERS: Final = pa.schema(
+    [
+        _required("category", pa.string()),
+        _required("task_id", pa.string()),
+        _required("replies", pa.list_(pa.string())),  # of all turns, as they were written
+        _required("right", pa.bool_()),
+        pa.field("why", pa.string()),  # it is not, in words
+        _required("calls", pa.int32()),
+        _required("failed", pa.int32()),  # calls that ended in an error
+        _required("truncated", pa.bool_()),  # the last reply was cut off, or there was no room for another
+        _required("faulty", pa.bool_()),  # the environment failed; `why` says how
+        _required("tokens", pa.int32()),  # that were drawn
+    ]
+)
+
+TOOL_VERDICTS: Final = pa.schema(
+    [
+        _required("category", pa.string()),
+        _required("task_id", pa.string()),
+        _required("right", pa.list_(pa.bool_())),  # run by run
     ]
 )

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[1]
+from tests.forks import ROOT as ROOT
+from tests.forks import Forked
+
+AHEAD = ("transformers.models.bert.modeling_bert", "ray_pipeline.tasks.run")  # what trainings and embedding import when they begin
 
 
 def title(pid: int) -> str:
@@ -41,7 +42,7 @@ def descendants(pid: int) -> set[int]:
 
 
 class JobProcess:
-    """`python -m module words`; `workers` is in the title of the processes that do its work.
+    """`python -m module words`, forked; `workers` is in the title of the processes that do its work.
 
     `patience`: seconds for anything to happen on a busy machine.
     """
@@ -54,7 +55,7 @@ class JobProcess:
         environment = {name: value for name, value in os.environ.items() if name not in ("RAY_ADDRESS", "PYTHONPATH")}
         self.started: set[int] = set()
         with self.said.open("w") as log:
-            self.process = subprocess.Popen([sys.executable, "-m", module, *words], cwd=ROOT, stdout=log, stderr=log, env=environment)
+            self.process = Forked(module, words, environment, log, log, [module, *AHEAD])
 
     def wait_for(self, happened: Callable[[], bool], what: str) -> None:
         """While it runs; what it has started so far is remembered."""

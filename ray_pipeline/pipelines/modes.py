@@ -19,7 +19,7 @@ from ray_pipeline.artifacts import Artifact
 from ray_pipeline.metrics.significance import Interval, bootstrap_interval
 from ray_pipeline.pipelines.dry_run import DryRun
 from ray_pipeline.pipelines.plan import PipelineSettings, foresee_steps
-from ray_pipeline.pipelines.policy_steps import DpoStep, SftStep
+from ray_pipeline.pipelines.policy_steps import DpoStep, GrpoStep, SftStep
 from ray_pipeline.pipelines.prepare import Data, FileData, FoldSplit, TrainSplit, Tuning
 from ray_pipeline.pipelines.stage import Run
 from ray_pipeline.pipelines.steps import CompareStep, EvaluateStep, IndexStep, Step, TrainEmbedderStep, TrainRerankerStep
@@ -73,7 +73,7 @@ def submitted(run: Run, settings: PipelineSettings) -> dict[str, Artifact]:
 
 
 def _without_evaluation(step: Step) -> Step:
-    if not isinstance(step, TrainEmbedderStep | TrainRerankerStep | SftStep | DpoStep):
+    if not isinstance(step, TrainEmbedderStep | TrainRerankerStep | SftStep | DpoStep | GrpoStep):
         return step
     train = step.training.train
     changes: dict[str, Any] = {"evaluation": None, "checkpoints": train.checkpoints.model_copy(update={"keep_best": False})}

@@ -23,7 +23,7 @@ from ray_pipeline.pipelines.chain import BASE, BASED, Chain, PipelineChainSettin
 from ray_pipeline.pipelines.code_steps import CodeStep, PairsStep, ProblemStep, SolveStep, WrittenTestsStep
 from ray_pipeline.pipelines.dry_run import DryRun, NotThereError
 from ray_pipeline.pipelines.iterations import with_iterations
-from ray_pipeline.pipelines.policy_steps import DpoStep, PolicyStep, SftStep
+from ray_pipeline.pipelines.policy_steps import DpoStep, GrpoStep, PolicyStep, SftStep
 from ray_pipeline.pipelines.stage import Done, Run
 from ray_pipeline.pipelines.steps import (
     CompareStep,
@@ -163,7 +163,7 @@ def _policy_misfits(settings: PipelineSettings, name: str, step: PolicyStep) -> 
     if isinstance(pairs, PairsStep):
         yield from _missing_sets(name, step, pairs)
     try:
-        if isinstance(step, SftStep):
+        if isinstance(step, SftStep | GrpoStep):
             step.own_chats(settings)
         elif isinstance(step, DpoStep):
             step.own_preferences(settings)

@@ -1,4 +1,4 @@
-"""The steps that train chat models: fine-tuning on conversations, and on preferences."""
+"""The steps that train chat models: fine-tuning on conversations, on preferences, and on what a policy's own answers are worth."""
 
 from __future__ import annotations
 
@@ -10,14 +10,16 @@ from pydantic import model_validator
 from ray_pipeline.artifacts import Artifact
 from ray_pipeline.config import Settings, identity, section, source
 from ray_pipeline.errors import SettingsError
+from ray_pipeline.models.policy.tokenizer import Form
 from ray_pipeline.pipelines.chain import BASE, Chain, PipelineChainSettings, with_changes
 from ray_pipeline.pipelines.pairs import IMITATE, PREFERENCES, pairs_file
 from ray_pipeline.pipelines.prepare_chats import ChatFiles, ChatSource, prepare_chats
 from ray_pipeline.pipelines.prepare_preferences import PreferenceData, PreferenceSet, prepare_preferences
 from ray_pipeline.pipelines.render import RenderSettings
 from ray_pipeline.pipelines.render_pairs import RenderPairsSettings
-from ray_pipeline.pipelines.train_policy import fine_tune, optimise_preferences
+from ray_pipeline.pipelines.train_policy import fine_tune, optimise_preferences, reinforce
 from ray_pipeline.tasks.dpo.settings import DpoTraining
+from ray_pipeline.tasks.grpo.settings import GrpoTraining
 from ray_pipeline.tasks.sft.settings import SftTraining
 
 
@@ -93,3 +95,27 @@ class DpoStep(PolicyStep):
     def make(self, chain: Chain) -> Artifact:
         pairs = prepare_preferences(chain.run, self.own_preferences(chain.settings, None if self.pairs is None else chain.made[self.pairs]))
         return optimise_preferences(chain.run, pairs, chain.policy(self.policy), self.render, self.training)
+
+
+class GrpoStep(PolicyStep):
+    """Learn from rollouts: the policy answers what the pipeline's conversations ask, and is rewarded."""
+
+    kind: Literal["grpo"] = identity("grpo", "train a policy by what its own answers are worth")
+    chats: dict[str, Any] = identity({}, "settings of `chats` that differ in this step, e.g. {sample: 1000}")
+    form: Form = identity("chat", "chat: in the model's template; plain: a prompt is continued as it stands (base models)")
+    training: GrpoTraining = section(GrpoTraining(), "how")
+
+    @model_validator(mode="after")
+    def _asks_conversations(self) -> GrpoStep:
+        if self.training.environment is not None:
+            raise ValueError("training.environment: a pipeline asks what its conversations ask; tasks in an environment are for jobs.grpo")
+        return self
+
+    def own_chats(self, settings: PipelineChainSettings) -> ChatSource:
+        if settings.chats is None:
+            raise SettingsError("this pipeline has no conversations; give them (chats.path=..., or a group chats=...)")
+        return with_changes(type(settings.chats), settings.chats, self.chats)
+
+    def make(self, chain: Chain) -> Artifact:
+        chats = prepare_chats(chain.run, self.own_chats(chain.settings))
+        return reinforce(chain.run, chats, chain.policy(self.policy), self.form, self.training)

@@ -22,7 +22,7 @@ from ray_pipeline.pipelines.compare import compare_evaluations
 from ray_pipeline.pipelines.evaluate import EvaluateSettings, evaluate
 from ray_pipeline.pipelines.merge import MergeSettings, merge_model
 from ray_pipeline.pipelines.mine import MiningSettings, mine_groups
-from ray_pipeline.pipelines.policy_steps import DpoStep, SftStep
+from ray_pipeline.pipelines.policy_steps import DpoStep, GrpoStep, SftStep
 from ray_pipeline.pipelines.prepare import prepare
 from ray_pipeline.pipelines.pseudo_labels import DEPTH, UNLABELLED, label_unlabelled, require_unlabelled
 from ray_pipeline.pipelines.publish import PublishSettings, index_corpus
@@ -246,6 +246,7 @@ Step = Annotated[
     | MergeRerankerStep
     | SftStep
     | DpoStep
+    | GrpoStep
     | SolveStep
     | SolutionsStep
     | JudgeStep

@@ -5,7 +5,7 @@ Its files are laid out as those of a trained embedder (`train_embedder.py`).
 
 from __future__ import annotations
 
-from ray_pipeline.artifacts import Artifact, Input
+from ray_pipeline.artifacts import Artifact, Input, load
 from ray_pipeline.errors import SettingsError
 from ray_pipeline.models.policy.settings import PolicySettings
 from ray_pipeline.models.policy.tokenizer import Form
@@ -48,20 +48,27 @@ def optimise_preferences(run: Run, preferences: Artifact, model: PolicySettings,
     return train_on_workers(run, stage, training.train, lambda place: DpoRun(model, training, uris, place))
 
 
-def reinforce(run: Run, chats: Artifact, model: PolicySettings, form: Form, training: GrpoTraining) -> Artifact:
-    """The same, of a policy that learns from its own rollouts of the conversations' last replies; `rollouts/` holds all of them."""
-    stage = Stage("policy", ALGORITHM, {"model": model, "training": training}, _inputs(chats, model, training), {"task": "grpo", "form": form})
-    return train_on_workers(run, stage, training.train, lambda place: GrpoRun(model, training, form, {"chats": chats.location.uri}, place))
+def reinforce(run: Run, asked: Artifact, model: PolicySettings, form: Form, training: GrpoTraining) -> Artifact:
+    """The same, of a policy that learns from its own rollouts of what is asked: conversations' replies, or tasks in an environment. `rollouts/`
+    holds all of them."""
+    wanted = "chats" if training.environment is None else "tasks"
+    if asked.stage != wanted:
+        raise SettingsError(
+            f"{asked.location.uri}: these are {asked.stage}, and {'without' if wanted == 'chats' else 'in'} an environment {wanted} are asked"
+        )
+    uris, inputs = {wanted: asked.location.uri}, {wanted: asked.as_input(), **policy_inputs(model), **_own_code(training)}
+    if training.replay is not None:
+        kept = load(training.replay, "policy")
+        uris["replay"], inputs["replay"] = kept.location.uri, kept.as_input("rollouts/")
+    stage = Stage("policy", ALGORITHM, {"model": model, "training": training}, inputs, {"task": "grpo", "form": form})
+    return train_on_workers(run, stage, training.train, lambda place: GrpoRun(model, training, form, uris, place))
 
 
-def _inputs(chats: Artifact, model: PolicySettings, training: GrpoTraining) -> dict[str, Input]:
-    """A reward of the user's own counts by its file's content."""
-    own = {
-        f"reward.{name}": raw_input(one.function.rpartition(":")[0], f"reward.parts.{name}.function")
-        for name, one in training.reward.parts.items()
-        if one.function is not None
-    }
-    return {"chats": chats.as_input(), **policy_inputs(model), **own}
+def _own_code(training: GrpoTraining) -> dict[str, Input]:
+    """Rewards and environments of the user's own count by their files' contents."""
+    given = {f"reward.parts.{name}.function": one.function for name, one in training.reward.parts.items()}
+    given["environment.environment"] = None if training.environment is None else training.environment.environment
+    return {key: raw_input(where.rpartition(":")[0], key) for key, where in given.items() if where is not None}
 
 
 def trained_policy(policy: Artifact, base: PolicySettings) -> PolicySettings:

@@ -1,6 +1,7 @@
 """Where the workers of a training leave word for the driver: an actor, since they may be on other machines.
 
-It stands in a file of its own, without torch, so that its process starts in a fraction of a second.
+It stands in a file of its own, without torch, so that its process starts in a fraction of a second. For the same reason it holds the address of
+the controller unread: reading it would import all of Ray Train.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ class Board:
         self._lines: list[str] = []
         self._answer: Any = None
         self._refusal: tuple[str, str] | None = None
-        self._controller: Any = None
+        self._controller: bytes | None = None
 
     def say(self, line: str) -> None:
         self._lines.append(line)
@@ -40,10 +41,10 @@ class Board:
     def refused(self) -> tuple[str, str] | None:
         return self._refusal
 
-    def introduce(self, controller: Any) -> None:
+    def introduce(self, controller: bytes) -> None:
         self._controller = controller
 
-    def stop(self) -> Any:
+    def stop(self) -> bytes | None:
         """Workers that start from now on end at once; the controller of those that run, if there is one yet."""
         self.refuse("Stopped", STOPPED)
         return self._controller

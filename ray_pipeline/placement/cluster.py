@@ -24,6 +24,7 @@ from pydantic import model_validator
 
 from ray_pipeline.config import Settings, placement
 from ray_pipeline.errors import SettingsError
+from ray_pipeline.placement.few_processes import few_processes
 
 logger = logging.getLogger(__name__)
 
@@ -125,15 +126,16 @@ def _join(address: str, hear_workers: bool) -> None:
 
 
 def _start_embedded(settings: ClusterSettings, hear_workers: bool) -> None:
-    ray.init(
-        address="local",
-        num_cpus=settings.cpus,
-        num_gpus=settings.logical_gpus,
-        object_store_memory=settings.object_store_mb << 20,
-        include_dashboard=False,
-        log_to_driver=hear_workers,
-        logging_level=logging.WARNING,
-    )
+    with few_processes(hear_workers):
+        ray.init(
+            address="local",
+            num_cpus=settings.cpus,
+            num_gpus=settings.logical_gpus,
+            object_store_memory=settings.object_store_mb << 20,
+            include_dashboard=False,
+            log_to_driver=hear_workers,
+            logging_level=logging.WARNING,
+        )
 
 
 @contextmanager

@@ -22,15 +22,17 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import ray
-from ray.data import ActorPoolStrategy, DataContext, TaskPoolStrategy
 
 from ray_pipeline.errors import PipelineError, ShardError
 from ray_pipeline.placement.cluster import ClusterSettings, connect, preparing_cpus
 from ray_pipeline.placement.in_process import pass_stays_here, threads
 from ray_pipeline.placement.obituary import obituary
+
+if TYPE_CHECKING:
+    from ray.data import Dataset
 
 Payload = dict[str, Any]
 Prepare = Callable[[Payload], Payload]
@@ -89,9 +91,11 @@ def _here(shards: Sequence[Payload], prepare: Prepare, make_worker: MakeWorker, 
             yield {**answer, "placed": placed}
 
 
-def _dataset(shards: Sequence[Payload], prepare: Prepare, make_worker: MakeWorker, cluster: ClusterSettings) -> ray.data.Dataset:
+def _dataset(shards: Sequence[Payload], prepare: Prepare, make_worker: MakeWorker, cluster: ClusterSettings) -> Dataset:
+    from ray.data import ActorPoolStrategy, TaskPoolStrategy, from_items  # a second to import, and many a pass stays in its process
+
     workers = min(cluster.workers, len(shards))
-    descriptors = ray.data.from_items([dict(shard) for shard in shards], override_num_blocks=len(shards))
+    descriptors = from_items([dict(shard) for shard in shards], override_num_blocks=len(shards))
     with warnings.catch_warnings():
         # Ray means to drop the arguments below that it does not name, and offers no other bound on restarts
         warnings.simplefilter("ignore", ray.util.annotations.RayDeprecationWarning)
@@ -204,6 +208,8 @@ def _describe(doing: str, problem: Exception) -> str:
 def _configure(cluster: ClusterSettings) -> None:
     """Bound the deaths during start-up too, and keep Ray Data's own bars, plans and stack traces off the screen: they say
     nothing about shards, our progress line does, and our error tells the cause. Its log files keep them."""
+    from ray.data import DataContext
+
     context = DataContext.get_current()
     context.max_consecutive_actor_init_deaths = cluster.max_restarts
     context.enable_progress_bars = False

@@ -6,6 +6,9 @@ small actor, since workers may be on other machines.
 
 An error of the user's making must not be tried again: the worker leaves it with the same actor, the workers that Ray starts
 next see it there and end at once, and the driver raises it in its own words.
+
+Ray Train, with Ray Data and pandas behind it, takes a second to import: that is done where a training goes to workers, not in every job
+that could send one there.
 """
 
 from __future__ import annotations
@@ -20,20 +23,20 @@ from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import ray
-import ray.train
-from ray.train import FailureConfig, RunConfig, ScalingConfig
-from ray.train.torch import TorchConfig
+from ray import cloudpickle
 
 from ray_pipeline.errors import PipelineError, SettingsError, TrainingError
 from ray_pipeline.placement.board import Board
 from ray_pipeline.placement.cluster import ClusterSettings, connect, is_embedded
-from ray_pipeline.placement.controller import Introduction, Trainer
 from ray_pipeline.placement.in_process import threads, training_stays_here
 from ray_pipeline.placement.obituary import cause, last_words
 from ray_pipeline.placement.ray_settings import environment, quiet
+
+if TYPE_CHECKING:
+    from ray_pipeline.placement.controller import Trainer
 
 logger = logging.getLogger(__name__)
 _LISTEN_EVERY: Final = 0.5  # seconds between looks at what the workers said
@@ -64,6 +67,11 @@ def run_together(work: Work, workers: int, cluster: ClusterSettings, *, least: i
     """What the lead worker answered, once all have ended. `least`: how few workers may go on while others are missing."""
     if training_stays_here(cluster, workers):
         return _here(work, cluster)
+    from ray.train import FailureConfig, RunConfig, ScalingConfig
+    from ray.train.torch import TorchConfig
+
+    from ray_pipeline.placement.controller import Introduction, Trainer
+
     connect(cluster.model_copy(update={"workers": least or workers}))
     backend = "nccl" if _on_cuda(cluster) else "gloo"
     board = ray.remote(num_cpus=0)(Board).remote()
@@ -74,7 +82,7 @@ def run_together(work: Work, workers: int, cluster: ClusterSettings, *, least: i
         trainer = Trainer(
             # not as train_loop_config: the controller would unpickle that, and import all that the work needs before it starts a worker
             functools.partial(_body, work, board, cluster.threads_per_worker, workers, cluster.device),
-            scaling_config=_scaling(workers, least, cluster),
+            scaling_config=ScalingConfig(**_scaling(workers, least, cluster)),
             torch_config=TorchConfig(backend=backend),
             run_config=RunConfig(
                 name=f"train-{uuid.uuid4().hex[:8]}",
@@ -83,6 +91,7 @@ def run_together(work: Work, workers: int, cluster: ClusterSettings, *, least: i
                 callbacks=[Introduction(board)],
             ),
         )
+        trainer.nodes_may_join = not is_embedded(cluster)
         died = _fit(trainer, board)
     refused = ray.get(board.refused.remote())
     if refused is not None:
@@ -110,6 +119,8 @@ def _fit(trainer: Trainer, board: Any) -> BaseException | None:
     Ray waits in a thread, and this one where Python sees signals: inside `ray.get` an exception of a signal handler is lost,
     and Ray Train's own handler of Ctrl-C, which it sets in the main thread only, makes of a stop a quiet success.
     """
+    from ray.train import TrainingFailedError
+
     ending: Future[None] = Future()
 
     def fit() -> None:
@@ -124,23 +135,22 @@ def _fit(trainer: Trainer, board: Any) -> BaseException | None:
     try:
         with _listening(board):
             ending.result()
-    except ray.train.TrainingFailedError as problem:
+    except TrainingFailedError as problem:
         died: BaseException = problem
         return died
     except BaseException:
-        controller = ray.get(board.stop.remote())
-        if controller is not None:
+        left = ray.get(board.stop.remote())
+        if left is not None:
+            controller = cloudpickle.loads(left)
             ray.wait([controller.abort.remote()], timeout=_ABORT_S)  # gives back what the workers hold
             ray.kill(controller)
         raise
     return None
 
 
-def _scaling(workers: int, least: int | None, cluster: ClusterSettings) -> ScalingConfig:
+def _scaling(workers: int, least: int | None, cluster: ClusterSettings) -> dict[str, Any]:
     resources = {"CPU": cluster.cpus_per_worker, **({"GPU": cluster.gpus_per_worker} if cluster.gpus_per_worker else {})}
-    return ScalingConfig(
-        num_workers=workers if least is None else (least, workers), use_gpu=cluster.gpus_per_worker > 0, resources_per_worker=resources
-    )
+    return {"num_workers": workers if least is None else (least, workers), "use_gpu": cluster.gpus_per_worker > 0, "resources_per_worker": resources}
 
 
 def _on_cuda(cluster: ClusterSettings) -> bool:
@@ -163,6 +173,7 @@ def _sees_cuda() -> bool:
 
 def _body(work: Work, board: Any, threads: int | None, workers: int, device: str) -> None:
     """On each worker."""
+    import ray.train.torch
     import torch
 
     if ray.get(board.refused.remote()) is not None:
@@ -180,6 +191,7 @@ def _body(work: Work, board: Any, threads: int | None, workers: int, device: str
 
 def _worker(rank: int, world: int, device: str, board: Any) -> Worker:
     """One of several, which leaves word with the board."""
+    import ray.train
 
     def say(line: str) -> None:
         if rank == 0:

@@ -1,4 +1,4 @@
-"""Rollouts of single turns: prompts in tokens, several answers each from an engine, and what they are worth.
+"""Rollouts and what they are worth: single answers to prompts, or whole tasks in an environment.
 
 Everything stays in tokens: what the engine wrote is what is learned from, never its text made into tokens again. Answers are drawn at
 temperature 1 from the whole vocabulary, since the likelihoods that engines report are those of the plain model: drawn otherwise, a policy
@@ -7,92 +7,123 @@ gradient would be that of another policy.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Protocol
 
-from ray_pipeline.data.chats.table import conversation_of
-from ray_pipeline.errors import DataError
-from ray_pipeline.metrics.tool_calls import Call
-from ray_pipeline.rollout.draw_settings import DrawSettings, Replies
-from ray_pipeline.rollout.engine import Answer, Engine
-from ray_pipeline.rollout.generate_shards import asked
+from ray_pipeline.data.tasks.task import Task
+from ray_pipeline.rollout.draw_settings import DrawSettings
+from ray_pipeline.rollout.environments.environment import Environments
+from ray_pipeline.rollout.prompts import Prompt
 from ray_pipeline.rollout.rewards.judge import Judge, Rewarded
 from ray_pipeline.rollout.rewards.sample import Sample
 from ray_pipeline.rollout.thought_tokens import thought_tokens
-from ray_pipeline.text.chat.conversation import Conversation
-from ray_pipeline.text.chat.rendering import Renderer
-
-
-@dataclass(frozen=True)
-class Prompt:
-    """What is asked, and the calls that are right."""
-
-    prompt_id: str
-    ids: tuple[int, ...]
-    supplied: str  # what the template wrote of the reply
-    right: tuple[Call, ...]
-    messages: tuple[Mapping[str, Any], ...]
+from ray_pipeline.rollout.turns import Decode, Played, Turns
+from ray_pipeline.rollout.writer import Writer
 
 
 @dataclass(frozen=True)
 class Draw:
-    """An answer to a prompt, and what it is worth."""
+    """A rollout and what it is worth."""
 
-    prompt: Prompt
-    answer: Answer
-    thought: int  # tokens of its chain of thought
+    prompt_id: str
+    sample: int  # which of the prompt's
+    played: Played
     rewarded: Rewarded
     version: int  # of the weights that drew it
 
 
-def prompts_of(rows: Iterable[dict[str, Any]], renderer: Renderer, replies: Replies) -> list[Prompt]:
-    """Conversations up to a reply, whose calls are the right ones."""
-    return [prompt for row in rows for prompt in _prompts(row, conversation_of(row), renderer, replies)]
+class Drawing(Protocol):
+    """Everything that may be asked, and how. `probes`: prompts to compare an engine with its trainer behind."""
+
+    def __len__(self) -> int: ...
+
+    def probes(self, count: int) -> list[list[int]]: ...
+
+    def draw(self, engine: Writer, rows: Sequence[int], first: int) -> list[Draw]:
+        """All rollouts of these prompts, those of a prompt together. `first`: the number of the first prompt among all that are ever asked, which
+        decides its draws."""
 
 
-def _prompts(row: dict[str, Any], whole: Conversation, renderer: Renderer, replies: Replies) -> Iterator[Prompt]:
-    places = [place for place, message in enumerate(whole.messages) if message.role == "assistant"]
-    if not places:
-        raise DataError(f"conversation {row['chat_id']}: it has no reply, so nobody knows which calls are right; leave it out")
-    chosen = {"last": places[-1:], "first": places[:1], "all": places}[replies]
-    for place in chosen:
-        name = f"{row['chat_id']}/{place}" if replies == "all" else row["chat_id"]
-        try:
-            yield _prompt(name, whole, place, renderer)
-        except (DataError, ValueError) as problem:
-            raise DataError(f"conversation {row['chat_id']}: {problem}") from problem
+@dataclass(frozen=True)
+class Answers:
+    """Single answers to prompts. `decode` keeps special tokens."""
+
+    prompts: Sequence[Prompt]
+    settings: DrawSettings
+    judge: Judge
+    decode: Decode
+
+    def __len__(self) -> int:
+        return len(self.prompts)
+
+    def probes(self, count: int) -> list[list[int]]:
+        return [list(one.ids) for one in self.prompts[:count]]
+
+    def draw(self, engine: Writer, rows: Sequence[int], first: int) -> list[Draw]:
+        asked, version = [self.prompts[row] for row in rows], engine.version
+        answers = engine.generate([list(one.ids) for one in asked], self.settings.sampling(), first)
+        played = [
+            (prompt, Played.of(prompt.ids, answer, thought_tokens(answer.ids, self.decode, prompt.supplied)))
+            for prompt, each in zip(asked, answers, strict=True)
+            for answer in each
+        ]
+        rewarded = self.judge([self._sample(*one) for one in played])
+        samples = self.settings.rollouts
+        return [
+            Draw(prompt.prompt_id, place % samples, one, worth, version)
+            for place, ((prompt, one), worth) in enumerate(zip(played, rewarded, strict=True))
+        ]
+
+    def _sample(self, prompt: Prompt, played: Played) -> Sample:
+        return Sample(
+            prompt.prompt_id,
+            played.replies[-1],
+            prompt.supplied,
+            prompt.right,
+            tokens=len(played.ids),
+            limit=self.settings.max_tokens,
+            truncated=played.truncated,
+            messages=prompt.messages,
+        )
 
 
-def _prompt(name: str, whole: Conversation, place: int, renderer: Renderer) -> Prompt:
-    before = asked(Conversation(whole.messages[: place + 1], whole.tools, whole.chat_id))
-    right = tuple(Call(call.name, json.loads(call.arguments)) for call in whole.messages[place].tool_calls or ())
-    return Prompt(name, tuple(renderer.prompt(before)), renderer.supplied, right, tuple(asdict(message) for message in before.messages))
+@dataclass(frozen=True)
+class Acts:
+    """Whole tasks, each rollout in an environment of its own."""
 
+    tasks: Sequence[Task]
+    turns: Turns
+    environments: Environments
+    judge: Judge
 
-def draw(
-    engine: Engine, prompts: Sequence[Prompt], first: int, settings: DrawSettings, judge: Judge, decode: Callable[[Sequence[int]], str]
-) -> list[Draw]:
-    """All answers, those to a prompt together. `first`: the place of the first prompt among all that are ever asked, which decides its draws;
-    `decode` keeps special tokens."""
-    answers = engine.generate([list(one.ids) for one in prompts], settings.sampling(), first)
-    pairs = [(prompt, answer) for prompt, each in zip(prompts, answers, strict=True) for answer in each]
-    rewarded = judge([_sample(prompt, answer, settings.max_tokens) for prompt, answer in pairs])
-    return [
-        Draw(prompt, answer, thought_tokens(answer.ids, decode, prompt.supplied), worth, engine.version)
-        for (prompt, answer), worth in zip(pairs, rewarded, strict=True)
-    ]
+    def __len__(self) -> int:
+        return len(self.tasks)
 
+    def probes(self, count: int) -> list[list[int]]:
+        return [self.turns.renderer.prompt(one.conversation()) for one in self.tasks[:count]]
 
-def _sample(prompt: Prompt, answer: Answer, limit: int) -> Sample:
-    return Sample(
-        prompt.prompt_id,
-        answer.text,
-        prompt.supplied,
-        prompt.right,
-        tokens=len(answer.ids),
-        limit=limit,
-        truncated=not answer.finished,
-        messages=prompt.messages,
-    )
+    def draw(self, engine: Writer, rows: Sequence[int], first: int) -> list[Draw]:
+        asked, version, samples = [self.tasks[row] for row in rows], engine.version, self.turns.sampling.samples
+        played = self.turns(engine, asked, self.environments, first)
+        tasks = [task for task in asked for _ in range(samples)]
+        rewarded = self.judge([self._sample(task, one) for task, one in zip(tasks, played, strict=True)])
+        return [
+            Draw(task.task_id, place % samples, one, worth, version)
+            for place, (task, one, worth) in enumerate(zip(tasks, played, rewarded, strict=True))
+        ]
+
+    def _sample(self, task: Task, played: Played) -> Sample:
+        return Sample(
+            task.task_id,
+            played.replies[-1] if played.replies else "",
+            self.turns.renderer.supplied,
+            tokens=sum(played.written),
+            limit=self.turns.sampling.max_tokens * self.turns.most,
+            truncated=played.truncated,
+            messages=tuple(asdict(message) for message in task.messages),
+            facts=task.facts,
+            worth=None if played.standing is None else played.standing.worth,
+            speed=None if played.standing is None else played.standing.speed,
+            fault=played.fault,
+        )

@@ -10,10 +10,12 @@ An adapter is asked for them in the same way; one from elsewhere, which has no p
 
 from __future__ import annotations
 
+import json
 import logging
 import os
+import threading
+import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -25,28 +27,21 @@ from ray_pipeline.models.policy.settings import PolicySettings
 from ray_pipeline.models.source import locate
 from ray_pipeline.rollout.adapter import AdapterFiles
 from ray_pipeline.rollout.settings import EngineSettings, SamplingSettings
+from ray_pipeline.rollout.writer import Answer, LetGo, Request, Writer
 
 if TYPE_CHECKING:
+    from vllm import SamplingParams
     from vllm.lora.request import LoRARequest
 
 _DTYPES: Final = {"fp32": "float32", "bf16": "bfloat16", "fp16": "float16"}
 _PROBE_ERROR: Final = {"fp32": 0.02, "bf16": 0.15, "fp16": 0.05}  # of a mean log-likelihood, which another model misses by far
 
+_STEP: Final = 4096  # tokens of a step, as vLLM has it where prompts may be cut
 
 _ANY: Final = tuple(range(1, 17))  # tokens, whatever they mean
 
 
-@dataclass(frozen=True)
-class Answer:
-    """What was drawn for a prompt."""
-
-    ids: tuple[int, ...]
-    text: str
-    logprobs: tuple[float, ...] | None
-    finished: bool  # it ended by itself; else it was cut off
-
-
-class Engine:
+class Engine(Writer):
     """One model, ready to write. `adapter_rank`: room for adapters of up to this rank; `takes_weights`: its weights may be replaced."""
 
     def __init__(
@@ -61,6 +56,8 @@ class Engine:
 
         files = locate(model.name, model.revision)
         more: dict[str, Any] = {} if settings.max_length is None else {"max_model_len": settings.max_length}
+        if device == "cpu":
+            more |= _whole_prompts(files.folder, settings)
         if adapter_rank is not None:
             more |= {"enable_lora": True, "max_lora_rank": adapter_rank, "max_loras": 1}
         if takes_weights:
@@ -79,10 +76,15 @@ class Engine:
             )
         except (ValueError, RuntimeError, OSError) as problem:
             raise ModelError(f"{files.folder}: vLLM does not start with this model: {problem}") from problem
+        if takes_weights:
+            self._llm.collective_rpc("end_with_parent")
         self._adapter: LoRARequest | None = None
         self._adapters = 0  # so far; vLLM knows them by number
         self._precision = model.precision
         self.version = 0  # of its weights
+        self._asked = 0  # requests so far; vLLM knows them by name
+        self._let_go = threading.Event()
+        self.moved = time.monotonic()  # when it last wrote something: who waits for it sees whether it still does
         found = probe_of(files.folder)
         if found is not None:
             self._check(found, str(files.folder))
@@ -110,11 +112,11 @@ class Engine:
             raise
 
     def take_weights(self, file: Path, version: int) -> None:
-        """From here on the model has these weights (`rollout/weights.py`), and nothing that older ones computed is kept."""
         missing = sorted({name for worker in self._llm.collective_rpc("take_weights", args=(str(file),)) for name in worker})
         if missing:
             raise ModelError(f"{file}: says nothing of {', '.join(missing[:5])}, which the engine's model has; these are another model's weights")
         self.forget_prompts()
+        self._let_go.clear()  # whatever was to be given up is over
         self.version = version
 
     def forget_prompts(self) -> None:
@@ -122,25 +124,44 @@ class Engine:
         if not self._llm.reset_prefix_cache():
             raise ModelError("the engine did not drop its cache of prompts; wait until no prompt is being answered")
 
-    def generate(self, prompts: Sequence[Sequence[int]], sampling: SamplingSettings, first: int = 0) -> list[list[Answer]]:
-        """The answers to each prompt. `first`: the place of the first prompt among all, which decides its draws."""
-        from vllm import SamplingParams, TokensPrompt
+    @property
+    def room(self) -> int:
+        """Tokens of prompt and answer together at most."""
+        return int(self._llm.llm_engine.vllm_config.model_config.max_model_len)
 
-        asked = [
-            SamplingParams(
-                n=sampling.samples,
-                temperature=sampling.temperature,
-                top_p=sampling.top_p,
-                max_tokens=sampling.max_tokens,
-                stop=list(sampling.stop) or None,
-                seed=None if sampling.temperature == 0 else _seed(sampling.seed, first + place),
-                logprobs=0 if sampling.logprobs else None,
-            )
-            for place in range(len(prompts))
-        ]
-        given = [TokensPrompt(prompt_token_ids=list(ids)) for ids in prompts]
-        found = self._llm.generate(given, asked, use_tqdm=False, lora_request=self._adapter)
-        return [[_answer(one) for one in output.outputs] for output in found]
+    def answer(self, requests: Sequence[Request], sampling: SamplingSettings) -> list[list[Answer]]:
+        from vllm import TokensPrompt
+
+        engine = self._llm.llm_engine
+        found: dict[int, list[Answer]] = {}
+        waiting: dict[str, int] = {}
+        for place, one in enumerate(requests):
+            self._asked += 1
+            name = str(self._asked)
+            waiting[name] = place
+            prompt = TokensPrompt(prompt_token_ids=list(one.ids))
+            engine.add_request(name, prompt, _params(one, sampling), lora_request=self._adapter)
+        self.moved = time.monotonic()
+        try:
+            while len(found) < len(waiting) and not self._let_go.is_set():
+                for output in engine.step():
+                    if output.finished:
+                        found[waiting[output.request_id]] = [_answer(one) for one in output.outputs]
+                self.moved = time.monotonic()
+        finally:
+            left = [name for name, place in waiting.items() if place not in found]
+            if left:
+                engine.abort_request(left)
+        if left:
+            self._let_go.clear()
+            raise LetGo
+        return [found[place] for place in range(len(requests))]
+
+    def let_go(self) -> None:
+        self._let_go.set()
+
+    def each(self) -> Sequence[Engine]:
+        return [self]
 
     def mean_likelihood(self, ids: Sequence[int]) -> float:
         """Of the tokens behind the first."""
@@ -162,6 +183,12 @@ class Engine:
                     f"{where}: vLLM finds a token of a sequence it was exported with likely by {found:.3f}, the trained model by {expected:.3f}: "
                     "these are not the trained weights; export the model again, or look whether vLLM supports this kind of model"
                 )
+
+
+def _whole_prompts(folder: Path, settings: EngineSettings) -> dict[str, Any]:
+    """Trap: vLLM on CPUs dies of a seeded draw whose prompts do not fit into one step and are cut; so none is cut."""
+    longest = settings.max_length or json.loads((folder / "config.json").read_text())["max_position_embeddings"]
+    return {"enable_chunked_prefill": False, "max_num_batched_tokens": max(_STEP, longest)}
 
 
 _held: dict[str, Engine] = {}
@@ -186,8 +213,20 @@ def release_engine() -> None:
     _held.clear()
 
 
-def _seed(seed: int, place: int) -> int:
-    return int(np.random.SeedSequence([seed, place]).generate_state(1)[0]) & 0x7FFFFFFF
+def _params(request: Request, sampling: SamplingSettings) -> SamplingParams:
+    from vllm import SamplingParams
+    from vllm.sampling_params import RequestOutputKind
+
+    return SamplingParams(
+        n=request.samples,
+        temperature=sampling.temperature,
+        top_p=sampling.top_p,
+        max_tokens=request.max_tokens or sampling.max_tokens,
+        stop=list(sampling.stop) or None,
+        seed=request.seed,
+        logprobs=0 if sampling.logprobs else None,
+        output_kind=RequestOutputKind.FINAL_ONLY,
+    )
 
 
 def _answer(output: Any) -> Answer:

@@ -31,7 +31,8 @@ from ray_pipeline.text.chat.rendering import MaskSettings, Renderer
 from ray_pipeline.text.tokens import end_to_end
 
 if TYPE_CHECKING:
-    from ray_pipeline.rollout.engine import Answer, Engine
+    from ray_pipeline.rollout.engine import Engine
+    from ray_pipeline.rollout.writer import Answer
 
 
 def asked(conversation: Conversation) -> Conversation:

@@ -33,3 +33,14 @@ class EngineSettings(Settings):
     tensor_parallel: int = placement(1, "GPUs that one engine spreads a model over", ge=1)
     memory_share: float = placement(0.9, "share of a GPU's memory that the engine takes", gt=0, le=1)
     kv_cache_gb: int = placement(2, "on a CPU: GB for keys and values", ge=1)
+
+
+class EnginesSettings(Settings):
+    """Where engines are. They change when text is drawn, never what is likely."""
+
+    apart: bool = placement(False, "in processes of their own on the cluster, each with its own CPUs or GPUs; else one beside each trainer")
+    count: int = placement(1, "apart: engines of each trainer, which share its prompts", ge=1)
+    cpus: float = placement(1.0, "apart: logical CPUs an engine holds", ge=0)
+    gpus: float = placement(0.0, "apart: GPUs an engine holds", ge=0)
+    hung_after: float = placement(120.0, "apart: seconds in which an engine that was asked writes nothing; then another takes its place", gt=0)
+    restarts: int = placement(3, "apart: engines that are replaced, those that died and those that hung together", ge=0)

@@ -17,6 +17,7 @@ from ray_pipeline.models.adapters import is_adapted
 from ray_pipeline.models.decoder import plain
 from ray_pipeline.models.merge import merge
 from ray_pipeline.models.policy.policy import Policy
+from ray_pipeline.models.trained_weights import whole
 
 MEMORY: Final = Path("/dev/shm")  # a disk in memory, where there is one
 
@@ -28,9 +29,9 @@ def folder_for_weights() -> Path:
 
 @torch.no_grad()
 def write_weights(policy: Policy, folder: Path, version: int, dtype: torch.dtype = torch.float32) -> Path:
-    """The weights as `version`; what the folder held of older ones goes."""
+    """The weights as `version`; what the folder held of older ones goes. Under FSDP every rank calls it, and has the whole of them for a moment."""
     merged = merge(policy) if is_adapted(policy) else policy
-    found = {name: one.detach().to("cpu", dtype).contiguous() for name, one in plain(merged.backbone).state_dict().items()}
+    found = {name: whole(one).to(dtype) for name, one in plain(merged.backbone).state_dict().items()}
     tied = getattr(plain(merged.backbone).config, "tie_word_embeddings", False)
     if tied:
         found.pop("lm_head.weight", None)  # the embedding's own, under another name

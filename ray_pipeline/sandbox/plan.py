@@ -72,6 +72,7 @@ def command(settings: SandboxSettings, jail: str, folder: str, control: int) -> 
         "user": _user(),
         "imports": IMPORTS,
         "packages": [str(Path(path).resolve()) for path in settings.packages],
+        "package_imports": settings.imports,
         "bounds": {
             "cpu": limits.cpu,
             "memory": limits.memory_mb << 20,

@@ -35,3 +35,4 @@ class SandboxSettings(Settings):
     )
     limits: LimitSettings = section(LimitSettings(), "what one program may use")
     packages: tuple[str, ...] = identity((), "folders of packages that programs may import, beside the standard library")
+    imports: tuple[str, ...] = placement((), "modules of these folders that are loaded once, for all programs")

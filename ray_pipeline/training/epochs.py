@@ -46,7 +46,7 @@ class EpochSource(Generic[Batch]):
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         self._epoch, self._step, self._taken = int(state["epoch"]), int(state["step"]), int(state["taken"])
 
-    def after_update(self, model: nn.Module, step: int) -> None:
+    def after_update(self, model: nn.Module, step: int, row: Mapping[str, Any]) -> None:
         """Rows in a file do not depend on the weights."""
 
     def __iter__(self) -> Iterator[Step[Batch]]:

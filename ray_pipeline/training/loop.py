@@ -145,7 +145,7 @@ class Loop(Generic[Batch]):
         self.state.step = number
         self._record_step(step, facts, sums, count, time.monotonic() - started)
         if verdict is None:
-            self.source.after_update(self.task.model, number)
+            self.source.after_update(self.task.model, number, self.state.history[-1])
         return verdict
 
     def _record_step(self, step: Step[Batch], facts: StepFacts, sums: Mapping[str, float], count: float, seconds: float) -> None:

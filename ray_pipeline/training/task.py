@@ -45,8 +45,9 @@ class Source(Protocol[Batch]):
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None: ...
 
-    def after_update(self, model: nn.Module, step: int) -> None:
-        """New weights are there (rollouts want them)."""
+    def after_update(self, model: nn.Module, step: int, row: Mapping[str, Any]) -> None:
+        """New weights are there (rollouts want them). `row`: what was logged of the step, the same on every rank but for its `seconds`; a source
+        that finds its data spoiled raises."""
 
 
 class Task(Protocol[Taken]):

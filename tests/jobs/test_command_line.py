@@ -22,6 +22,7 @@ from jobs.describe import DescribeJob
 from jobs.dpo import DpoJob
 from jobs.embed import EmbedJob
 from jobs.evaluate import EvaluateJob, evaluate
+from jobs.evaluate_tools import EvaluateToolsJob
 from jobs.fold import FoldJob
 from jobs.generate import GenerateJob
 from jobs.grpo import GrpoJob
@@ -34,6 +35,7 @@ from jobs.pipeline import PipelineJob, pipeline
 from jobs.pseudo_label import PseudoLabelJob
 from jobs.publish import PublishJob
 from jobs.rerank import RerankJob
+from jobs.rollouts import RolloutsJob
 from jobs.score import ScoreJob
 from jobs.search import SearchJob, search
 from jobs.serve import ServeJob
@@ -56,10 +58,12 @@ SERVED = {"fold": FoldJob, "index": IndexJob, "publish": PublishJob, "serve": Se
 POLICIES = {
     "describe": DescribeJob,
     "dpo": DpoJob,
+    "evaluate_tools": EvaluateToolsJob,
     "generate": GenerateJob,
     "grpo": GrpoJob,
     "judge": JudgeJob,
     "pairs": PairsJob,
+    "rollouts": RolloutsJob,
     "sft": SftJob,
     "synthesise": SynthesiseJob,
     "time": TimeJob,
@@ -147,7 +151,7 @@ def test_a_group_is_one_only_for_jobs_that_have_it() -> None:
         settings_from("pipeline", ["experiment=smoke/iterated_minlm"])
 
 
-@pytest.mark.parametrize("value", ["IVF,SQ8", "nprobe=16", "a,b='c' \\ d", "it's, so", "plain text", "x=y=z", "a,\\\\", "b,\\'"])
+@pytest.mark.parametrize("value", ["IVF,SQ8", "nprobe=16", "a,b='c' \\ d", "it's, so", "plain text", "x=y=z", "a,\\\\", "b,\\'", "#8", "a#8/2"])
 def test_a_plain_value_needs_no_quotes(value: str) -> None:
     assert settings_from("index", [f"note={value}"])["note"] == value
 

@@ -80,9 +80,7 @@ def submit(head: Head, *job: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, cwd=ROOT, env=head.environment, capture_output=True, text=True, timeout=PATIENCE, check=False)
 
 
-def test_a_submitted_job_makes_the_artifact_that_a_local_run_makes(
-    head: Head, tmp_path: Path, tiny_model: Path, ray_session: ClusterSettings
-) -> None:
+def test_a_submitted_job_makes_the_artifact_that_a_local_run_makes(head: Head, tmp_path: Path, tiny_model: Path) -> None:
     words = ["experiment=hard_negatives", "data.rows=300", f"model.name={tiny_model}", "model.max_length=48", "embed.shard_rows=256"]
     ran = submit(head, "jobs.embed", *words, f"workspace={tmp_path / 'submitted'}", "cluster.cpus_per_worker=0.5")
     said = ran.stdout + ran.stderr
@@ -90,7 +88,7 @@ def test_a_submitted_job_makes_the_artifact_that_a_local_run_makes(
     assert "succeeded" in said
     assert "Ray at " in said  # it joined the head; it did not start a Ray of its own
 
-    local = Run(Workspace.at(str(tmp_path / "local")), ray_session)
+    local = Run(Workspace.at(str(tmp_path / "local")), ClusterSettings(in_process="always", threads_per_worker=1))
     model = parse(EmbedderSettings, {"name": str(tiny_model), "precision": "bf16", "max_length": 48})
     expected = embed_corpus(local, prepare(local, GeneratedData(rows=300)), model, EmbedSettings(shard_rows=256))
     submitted = Workspace.at(str(tmp_path / "submitted")).find("vectors", expected.fingerprint)

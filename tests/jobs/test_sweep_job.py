@@ -29,7 +29,7 @@ from ray_pipeline.reports.sweep import TrialRow
 from tests.processes import JobProcess
 
 RATE = "train.optimizer.lr"
-RATES = [2e-3, 1e3, 1e-3]  # the second is a planted collapse
+RATES = [1e3, 2e-3]  # the first is a planted collapse: it ends while the other has long to go
 
 
 @pytest.fixture
@@ -76,13 +76,13 @@ def test_a_killed_sweep_goes_on_and_its_best_is_found_again(
     tmp_path: Path, tiny_model: Path, configs: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     workspace = tmp_path / "w"
-    training = [*small(tiny_model), "train.epochs=12", "train.batch_size=16", "train.checkpoints.keep_epochs=true"]  # 156 steps, 12 evaluations
+    training = [*small(tiny_model), "train.epochs=8", "train.batch_size=16", "train.checkpoints.keep_epochs=true"]  # 104 steps, 8 evaluations
     place = ["cluster.cpus=2", "cluster.logical_gpus=0", "cluster.object_store_mb=80", "cluster.threads_per_worker=1"]
     command = [f"workspace={workspace}", *training, *grid(*RATES), *place]
 
     killed = Sweep(command, workspace)
     killed.wait_for(
-        lambda: bool(killed.records()) and any(2 <= len(one["evaluations"]) <= 9 for one in killed.begun().values()),
+        lambda: bool(killed.records()) and any(2 <= len(one["evaluations"]) <= 6 for one in killed.begun().values()),
         "one trial's end and another's second evaluation",
     )
     killed.kill(with_workers=True)  # a worker left alone could finish its few epochs
@@ -97,21 +97,21 @@ def test_a_killed_sweep_goes_on_and_its_best_is_found_again(
     assert f"continuing, {len(ended)} shards are done" in said
     assert {path: path.stat().st_mtime_ns for path, _ in ended.values()} == dict(ended.values())  # not run again
     assert {path: path.stat().st_mtime_ns for path in models} == models
-    assert all(f"trial {number} of 3" not in said for number in ended)
+    assert all(f"trial {number} of 2" not in said for number in ended)
     found = swept(workspace)
     assert damaged(found) == []
     table = found.table("trials.parquet").to_pylist()
     assert [json.loads(one[RATE]) for one in table] == RATES
-    assert [one["ended"] for one in table] == ["finished", "collapsed", "finished"]
-    assert "nan" in table[1]["why"]
-    assert len(list(workspace.glob("model/*/manifest.json"))) == 3
+    assert [one["ended"] for one in table] == ["collapsed", "finished"]
+    assert "nan" in table[0]["why"]
+    assert len(list(workspace.glob("model/*/manifest.json"))) == 2
     further = max(running, key=lambda number: running[number])  # its later epochs are of the second attempt, the others were not trained again
     model = Workspace.at(str(workspace)).find("model", table[further]["artifact"].rpartition("/")[2])
     assert model is not None
     epochs = [file.path.split("/")[1] for file in model.files("checkpoints/") if file.path.endswith(".safetensors")]
     assert len(set(epochs)) == 2, epochs
-    assert len(model.metrics["evaluations"]) == 13
-    assert found.table(f"trials/{further:06d}.parquet").num_rows == 13
+    assert len(model.metrics["evaluations"]) == 9
+    assert found.table(f"trials/{further:06d}.parquet").num_rows == 9
 
     # the same once more, and what the report says to run: everything is there (no Ray is asked: the address answers nothing)
     nowhere = ["cluster.address=127.0.0.1:1", f"workspace={workspace}"]

@@ -24,9 +24,10 @@ SHARD_ROWS = 32
 
 
 @pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory: pytest.TempPathFactory, tiny_model: Path, ray_session: ClusterSettings) -> Artifact:
-    """What the job writes when nothing happens to it."""
-    run = Run(Workspace.at(str(tmp_path_factory.mktemp("undisturbed"))), ray_session)
+def undisturbed(tmp_path_factory: pytest.TempPathFactory, tiny_model: Path) -> Artifact:
+    """What the job writes when nothing happens to it: in this process, no Ray about."""
+    here = ClusterSettings(in_process="always", threads_per_worker=1)
+    run = Run(Workspace.at(str(tmp_path_factory.mktemp("undisturbed"))), here)
     model = parse(EmbedderSettings, {"name": str(tiny_model), "precision": "fp32", "max_length": 48})
     return embed_corpus(run, prepare(run, GeneratedData(rows=300)), model, EmbedSettings(shard_rows=SHARD_ROWS, max_rows=1))
 

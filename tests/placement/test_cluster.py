@@ -6,12 +6,15 @@ import signal
 import sys
 
 import pytest
+import ray
 from pydantic import ValidationError
+from ray._private.node import Node
 
 from ray_pipeline.config import parse
 from ray_pipeline.errors import SettingsError
 from ray_pipeline.placement import cluster
 from ray_pipeline.placement.cluster import ClusterSettings, connect, preparing_cpus
+from ray_pipeline.placement.few_processes import few_processes
 
 
 def test_cuda_needs_a_gpu_of_its_own() -> None:
@@ -103,3 +106,16 @@ def test_errors_while_rays_native_lines_are_kept_off_the_screen_are_raised(capfd
         raise RuntimeError("ours")
     cluster.os.write(2, b"shown again\n")
     assert capfd.readouterr().err == "shown again\n"
+
+
+def test_an_embedded_ray_is_two_processes_and_its_workers(ray_session: ClusterSettings) -> None:
+    assert set(ray._private.worker._global_node.all_processes) == {"gcs_server", "raylet"}
+
+
+def test_what_carries_workers_stderr_starts_where_it_is_heard_and_other_clusters_start_whole() -> None:
+    starters = ("start_monitor", "start_api_server", "start_log_monitor")
+    usual = [getattr(Node, name) for name in starters]
+    with pytest.raises(RuntimeError, match="ours"), few_processes(hear_workers=True):
+        assert [getattr(Node, name) is was for name, was in zip(starters, usual, strict=True)] == [False, False, True]
+        raise RuntimeError("ours")
+    assert [getattr(Node, name) for name in starters] == usual

@@ -16,8 +16,9 @@ from ray_pipeline.models.policy.policy import Policy
 from ray_pipeline.models.policy.settings import PolicySettings
 from ray_pipeline.models.policy.tokenizer import policy_tokenizer, renderer_of
 from ray_pipeline.rollout.draw_settings import DrawSettings, Replies
-from ray_pipeline.rollout.drawing import Prompt, draw, prompts_of
+from ray_pipeline.rollout.drawing import Answers
 from ray_pipeline.rollout.engine import Engine
+from ray_pipeline.rollout.prompts import Prompt, prompts_of
 from ray_pipeline.rollout.rewards.judge import Judge
 from ray_pipeline.rollout.rewards.settings import RewardSettings
 from ray_pipeline.text.chat.rendering import MaskSettings
@@ -53,20 +54,20 @@ def test_prompts_know_the_calls_that_are_right(tiny_policy: Path) -> None:
 def test_answers_are_drawn_judged_and_likely_as_the_policy_finds_them(engine: Engine, prompts: list[Prompt], tiny_policy: Path) -> None:
     tokenizer = policy_tokenizer(tiny_policy, PolicySettings(name=str(tiny_policy)))
     with Judge(parse(RewardSettings, {"parts": {"near": {"kind": "partial"}, "long": {"kind": "overlong", "room": 3}}})) as judge:
-        found = draw(engine, prompts, 0, SETTINGS, judge, tokenizer.decode)
-        assert [one.prompt.prompt_id for one in found] == [one.prompt_id for one in prompts for _ in range(3)]
-        assert len({one.answer.ids for one in found}) > 3
+        answers = Answers(prompts, SETTINGS, judge, tokenizer.decode)
+        found = answers.draw(engine, [0, 1, 2], 0)
+        assert [one.prompt_id for one in found] == [one.prompt_id for one in prompts for _ in range(3)]
+        assert len({one.played.ids for one in found}) > 3
         assert all(set(one.rewarded.parts) == {"near", "long"} and one.rewarded.failed is None for one in found)
-        cut = [one for one in found if not one.answer.finished]
-        assert cut and all(one.rewarded.parts["long"] == -1.0 and len(one.answer.ids) == 6 for one in cut)
+        cut = [one for one in found if one.played.truncated]
+        assert cut and all(one.rewarded.parts["long"] == -1.0 and len(one.played.ids) == 6 for one in cut)
         policy = Policy(PolicySettings(name=str(tiny_policy)))
         for one in found[:2]:
-            row = [*one.prompt.ids, *one.answer.ids]
-            rows = LearnedTokens(end_to_end([row]), np.arange(len(row)) >= len(one.prompt.ids))
-            assert one.answer.logprobs is not None
-            assert sum(one.answer.logprobs) == pytest.approx(policy.measure(rows, 2048).sums[0], abs=1e-3)
-        again = draw(engine, prompts[1:], 1, SETTINGS, judge, tokenizer.decode)
-    assert [one.answer.ids for one in again] == [one.answer.ids for one in found[3:]]
+            row = [*one.played.prompt, *one.played.ids]
+            rows = LearnedTokens(end_to_end([row]), np.arange(len(row)) >= len(one.played.prompt))
+            assert sum(one.played.logprobs) == pytest.approx(policy.measure(rows, 2048).sums[0], abs=1e-3)
+        again = answers.draw(engine, [1, 2], 1)
+    assert [one.played.ids for one in again] == [one.played.ids for one in found[3:]]
 
 
 def test_a_conversation_that_cannot_be_asked_is_named(tiny_policy: Path) -> None:

@@ -55,6 +55,13 @@ def test_draws_are_a_prompts_alone(engine: Engine) -> None:
     assert engine.generate(PROMPTS, drawn.model_copy(update={"seed": 4}))[0][0].ids != together[0][0].ids
 
 
+def test_prompts_that_do_not_fit_into_one_step_are_drawn_behind_with_seeds(engine: Engine) -> None:
+    long = [[3 + place] * 600 for place in range(10)]
+    drawn = SamplingSettings(max_tokens=3, temperature=1.0, seed=1)
+    together = engine.generate(long, drawn)
+    assert [one[0].ids for one in together[7:]] == [one[0].ids for one in engine.generate(long[7:], drawn, first=7)]
+
+
 def test_other_weights_are_refused(engine: Engine, tiny_policy: Path) -> None:
     """The probe as it was exported passes (the engine started); one of another model does not."""
     probe = probe_of(tiny_policy)

@@ -140,6 +140,20 @@ def test_folders_of_packages_can_be_shown(tmp_path: Path) -> None:
     tmp_path.chmod(0o755)
     with Sandbox(SandboxSettings(limits=LIMITS, packages=(str(tmp_path),))) as sandbox:
         assert sandbox.call("import extra\ndef f(): return extra.ANSWER", "f", [()]).answers == (42,)
+        assert sandbox.call("import sys\ndef f(): return 'extra' in sys.modules", "f", [()]).answers == (False,)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives programs another user")
+def test_modules_of_such_folders_are_loaded_once_where_that_is_asked_for(tmp_path: Path) -> None:
+    """Programs find the module loaded, each its own copy of it."""
+    (tmp_path / "extra.py").write_text("ANSWERS = [42]")
+    tmp_path.chmod(0o755)
+    settings = SandboxSettings(limits=LIMITS, packages=(str(tmp_path),), imports=("extra",))
+    with Sandbox(settings) as sandbox:
+        changes = "import sys\ndef f(): sys.modules['extra'].ANSWERS.append(1); return sys.modules['extra'].ANSWERS"
+        assert [sandbox.call(changes, "f", [()]).answers for _ in range(2)] == [([42, 1],), ([42, 1],)]
+    with pytest.raises(SandboxError, match="No module named 'another'"):
+        Sandbox(settings.model_copy(update={"imports": ("another",)}))
 
 
 @pytest.mark.parametrize("jail", ["root", "user", "bubblewrap", "none"])

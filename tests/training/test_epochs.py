@@ -186,5 +186,5 @@ def test_an_epoch_is_planned_once_while_it_is_trained() -> None:
 def test_weights_do_not_move_it() -> None:
     source = made([[1]], settings_of(epochs=1.0, accumulate=1))
     before = source.state_dict()
-    source.after_update(nn.Linear(1, 1), 1)
+    source.after_update(nn.Linear(1, 1), 1, {})
     assert source.state_dict() == before

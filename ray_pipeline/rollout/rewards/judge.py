@@ -25,10 +25,13 @@ class Rewarded:
     failed: str | None = None
 
 
-OURS: Final[dict[str, Callable[[Sample], float]]] = {
+OURS: Final[dict[str, Callable[[Sample], float | Failed]]] = {
     "exact": lambda one: tool_rewards.exact(one.reply, one.right, one.supplied),
     "strict": lambda one: tool_rewards.strict(one.reply, one.right, one.supplied),
     "partial": lambda one: tool_rewards.partial(one.reply, one.right, one.supplied),
+    "task": lambda one: Failed("it was drawn in no environment") if one.worth is None else one.worth,
+    "speed": lambda one: one.speed or 0.0,
+    "length": lambda one: one.tokens / max(1, one.limit),
     "format": lambda one: tool_rewards.formatted(one.reply, one.supplied),
 }
 
@@ -60,8 +63,12 @@ class Judge:
 
     def __call__(self, samples: Sequence[Sample]) -> list[Rewarded]:
         """What each is worth, in their order."""
-        found = {name: part(samples) for name, part in self._parts.items()}
-        rewarded = [self._sum({name: values[place] for name, values in found.items()}) for place in range(len(samples))]
+        sound = [one for one in samples if one.fault is None]
+        found = {name: iter(part(sound)) for name, part in self._parts.items()}
+        rewarded = [
+            self._sum({name: next(values) for name, values in found.items()}) if one.fault is None else Rewarded(0.0, {}, one.fault)
+            for one in samples
+        ]
         failed = [place for place, one in enumerate(rewarded) if one.failed is not None]
         if len(failed) > self.settings.most_failed * len(samples):
             first = failed[0]

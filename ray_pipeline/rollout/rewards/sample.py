@@ -22,6 +22,9 @@ class Sample:
     truncated: bool = False
     messages: Sequence[Mapping[str, Any]] = ()  # the prompt
     facts: Mapping[str, Any] | None = None  # whatever else the data say of the prompt
+    worth: float | None = None  # what its environment says of it; None where there is none
+    speed: float | None = None  # how fast its program is, as its environment says; None: it was not timed
+    fault: str | None = None  # why it cannot be judged: its environment failed
 
     def plain(self) -> dict[str, Any]:
         """As JSON holds it."""

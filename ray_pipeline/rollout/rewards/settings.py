@@ -12,10 +12,13 @@ from ray_pipeline.config import Settings, identity, section, source
 class PartSettings(Settings):
     """One thing that counts."""
 
-    kind: Literal["exact", "strict", "partial", "format", "overlong", "own"] = identity(
+    kind: Literal["exact", "strict", "partial", "format", "length", "overlong", "speed", "task", "own"] = identity(
         "exact",
         "exact: the right calls (or none); strict: and a well formed thought before them; partial: a share for names and arguments; "
-        "format: thought and calls can be read; overlong: less, the nearer to the limit of tokens; own: a function of yours",
+        "format: thought and calls can be read; length: the share of the limit of tokens that it took (weigh it below 0); overlong: less, the nearer "
+        "to the limit; "
+        "task: what the environment says, usually 0 to 1; speed: how much faster than the reference, as the environment says; "
+        "own: a function of yours",
     )
     weight: float = identity(1.0, "of this part in the sum")
     function: str | None = source(None, "kind=own: file.py:function, which takes a sample and gives a number")

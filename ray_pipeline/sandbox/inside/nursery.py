@@ -40,7 +40,7 @@ def main(control: socket.socket, plan: dict[str, Any]) -> None:
                 os._exit(0)
             linux.prctl(linux.PR_SET_PDEATHSIG, signal.SIGKILL)
         nursery = Nursery(control, plan)
-    except OSError as problem:
+    except (OSError, ImportError) as problem:
         control.send(json.dumps({"failed": str(problem)}).encode())
         return
     control.send(json.dumps({"layers": vars(nursery.layers)}).encode())
@@ -61,6 +61,7 @@ class Nursery:
         self.rules = landlock.ruleset(seen, [self.place], plan["listed"]) if self.layers.landlock else None
         self.code = seccomp.program(1) if self.layers.seccomp and self.layers.pids else None
         sys.path += plan["packages"]
+        program.warm(plan["package_imports"])  # within the jail: they come from folders that a user names
         gc.collect()
         gc.freeze()  # what is loaded now is shared with every child and not looked through again
 

@@ -10,6 +10,8 @@ import numpy as np
 import torch
 
 from ray_pipeline.objectives.advantage import EgpoAdvantage, advantages, teaches
+from ray_pipeline.rollout.drawing import Draw
+from ray_pipeline.rollout.environments.environment import Standing
 from ray_pipeline.tasks.grpo.batches import RolloutBatch, Values
 from ray_pipeline.tasks.grpo.settings import GrpoTraining
 from ray_pipeline.text.learned_tokens import LearnedTokens
@@ -25,11 +27,13 @@ class Rollout:
     ids: tuple[int, ...]  # behind the prompt
     written: tuple[bool, ...]  # which of them the policy wrote
     logprobs: tuple[float, ...]  # of those that it wrote, as the engine drew them
-    thought: int  # how many of those that it wrote are its chain of thought; 0: there is none, or no whole one
+    thought: tuple[bool, ...]  # which of those that it wrote are its chain of thought
     reward: float
     failed: bool = False  # it has no reward
     truncated: bool = False
     version: int = 0  # of the weights that drew it
+    calls: int = 0  # of tools, that its environment answered
+    failed_calls: int = 0  # and of them those that ended in an error
 
 
 @dataclass(frozen=True)
@@ -41,6 +45,25 @@ class Drawn:
     truncated: int  # left out for it
     alone: int  # whose prompt had no other rollout left
     uniform: int  # of prompts whose rollouts are all worth the same, whether they are left out or not
+
+
+def rollout_of(one: Draw) -> Rollout:
+    """What is learned from a draw needs to be known of it."""
+    played, standing = one.played, one.played.standing or Standing(0.0)
+    return Rollout(
+        prompt_id=one.prompt_id,
+        prompt=played.prompt,
+        ids=played.ids,
+        written=played.written,
+        logprobs=played.logprobs,
+        thought=played.thought,
+        reward=one.rewarded.reward,
+        failed=one.rewarded.failed is not None,
+        truncated=played.truncated,
+        version=one.version,
+        calls=standing.calls,
+        failed_calls=standing.failed,
+    )
 
 
 Entropies = Callable[[RolloutBatch], Values]  # [targets]
@@ -71,14 +94,14 @@ def _rows_of(rollouts: Sequence[Rollout]) -> RolloutBatch:
     learned = np.concatenate([np.array([False] * len(one.prompt) + [*one.written]) for one in rollouts])
     rows = LearnedTokens(end_to_end([[*one.prompt, *one.ids] for one in rollouts]), learned)
     engine = np.array([value for one in rollouts for value in one.logprobs], dtype=np.float32)
-    return RolloutBatch(rows, _groups(rollouts), np.zeros(len(rollouts), dtype=np.float32), engine)
+    thought = np.concatenate([np.array(one.thought, dtype=np.bool_) for one in rollouts])
+    return RolloutBatch(rows, _groups(rollouts), np.zeros(len(rollouts), dtype=np.float32), engine, thought=thought)
 
 
 def _with_advantages(batch: RolloutBatch, rollouts: Sequence[Rollout], settings: GrpoTraining, entropies: Entropies) -> RolloutBatch:
     openness = None
     if isinstance(settings.advantage, EgpoAdvantage):
-        among = np.concatenate([np.arange(len(one.logprobs)) < one.thought for one in rollouts])
-        openness = torch.from_numpy(batch.mean_by_rollout(entropies(batch), among))
+        openness = torch.from_numpy(batch.mean_by_rollout(entropies(batch), batch.thinking()))
     rewards = torch.tensor([one.reward for one in rollouts], dtype=torch.float64)
     return replace(batch, advantages=advantages(rewards, torch.from_numpy(batch.groups), settings.advantage, openness).numpy())
 

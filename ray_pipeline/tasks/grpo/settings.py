@@ -6,13 +6,16 @@ from typing import Literal
 
 from pydantic import model_validator
 
-from ray_pipeline.config import Settings, identity, section
+from ray_pipeline.config import Settings, identity, section, source
 from ray_pipeline.models.adaptation import Adaptation, FullTuning
 from ray_pipeline.objectives.advantage import AdvantageSettings, GrpoAdvantage
 from ray_pipeline.objectives.policy_gradient import PolicyGradientSettings
 from ray_pipeline.rollout.draw_settings import DrawSettings
+from ray_pipeline.rollout.environments.settings import EnvironmentSettings
 from ray_pipeline.rollout.rewards.settings import RewardSettings
-from ray_pipeline.rollout.settings import EngineSettings
+from ray_pipeline.rollout.settings import EngineSettings, EnginesSettings
+from ray_pipeline.tasks.grpo.update_settings import UpdateSettings
+from ray_pipeline.tasks.grpo.watch_settings import WatchSettings
 from ray_pipeline.tasks.sft.settings import TokenBatchSettings
 from ray_pipeline.training.settings import OptimizerSettings, TrainSettings
 
@@ -38,10 +41,15 @@ class GrpoTraining(Settings):
     drop_uniform: bool = identity(False, "leave out prompts whose rollouts are all worth the same: they teach nothing, but count as rollouts")
     drop_truncated: bool = identity(False, "leave out rollouts that were cut off: what they were worth is not known")
     micro: TokenBatchSettings = section(TokenBatchSettings(), "what goes through the model at a time; answers to a prompt share it")
+    updates: UpdateSettings = section(UpdateSettings(), "how often a draw is learned from")
+    environment: EnvironmentSettings | None = section(None, "what answers the policy while it acts; null: it answers once, and is judged")
     draw: DrawSettings = section(DrawSettings(), "how rollouts are drawn")
     reward: RewardSettings = section(RewardSettings(), "what they are rewarded for")
+    replay: str | None = source(None, "learn from the rollouts that another training kept (a policy's folder or URI); nothing is drawn then")
     engine: EngineSettings = section(EngineSettings(), "how vLLM holds the model")
+    engines: EnginesSettings = section(EnginesSettings(), "where engines are")
     parity: ParitySettings = section(ParitySettings(), "how far engine and trainer may be apart")
+    watch: WatchSettings = section(WatchSettings(), "when the run is going wrong, and what is done about it")
     export_precision: Literal["fp32", "bf16", "fp16"] = identity("fp32", "how the trained model is stored")
 
     @model_validator(mode="after")
@@ -52,8 +60,17 @@ class GrpoTraining(Settings):
             )
         if self.reference == "adapter" and self.adaptation.kind == "full":
             raise ValueError("reference=adapter is the model without its adapter, and adaptation.kind=full has none; take reference=copy")
-        if self.train.distributed.strategy != "ddp":
-            raise ValueError("train.distributed.strategy=fsdp: weights are handed to engines whole, from ranks that hold them whole; take ddp")
+        if self.train.distributed.strategy == "fsdp" and self.adaptation.kind != "full":
+            raise ValueError("train.distributed.strategy=fsdp: adapters are merged for the engine on ranks that hold the model whole; take ddp")
         if not self.micro.packing:
             raise ValueError("micro.packing=false: rollouts share their prompt in packs; leave packing on")
+        judged = {one.kind for one in self.reward.parts.values()}
+        if self.environment is None and "task" in judged:
+            raise ValueError(
+                "reward kind=task is what an environment says, and environment is null; choose one (environment=bank), or another reward"
+            )
+        if self.environment is not None and judged & {"exact", "strict", "partial"}:
+            raise ValueError(
+                "reward kinds exact, strict and partial compare with a conversation's calls, and a task in an environment has none; take kind=task"
+            )
         return self

@@ -7,12 +7,13 @@ ends.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from ray_pipeline.errors import DataError, ModelError
-from ray_pipeline.text.chat.conversation import Conversation
+from ray_pipeline.text.chat.conversation import Conversation, Message
 from ray_pipeline.text.chat.rendering import Rendered
 
 
@@ -40,6 +41,9 @@ class PlainRenderer:
         if [message.role for message in conversation.messages] != ["user"]:
             raise DataError("plain text is continued from one prompt, and this has more turns; set form=chat")
         return self._head(conversation.messages[0].content or "")
+
+    def between(self, conversation: Conversation, messages: Sequence[Message], written: Sequence[int]) -> list[int]:
+        raise DataError("plain text is continued once, and this would go on behind the continuation; set form=chat")
 
     def _head(self, prompt: str) -> list[int]:
         return self._ids(prompt) if prompt else [self._tokenizer.eos_token_id]  # something has to foretell the first token

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from ray_pipeline.config import Settings, identity
 from ray_pipeline.errors import DataError
-from ray_pipeline.text.chat.conversation import Conversation
+from ray_pipeline.text.chat.conversation import Conversation, Message
 from ray_pipeline.text.chat.template import ChatTemplate, Tokenizer
 
 _SHOWN: Final = 40  # bytes each side of a difference
@@ -60,6 +60,9 @@ class Renderer(Protocol):
     def prompt(self, conversation: Conversation) -> list[int]:
         """The tokens that a model is given to answer a conversation's last message."""
 
+    def between(self, conversation: Conversation, messages: Sequence[Message], written: Sequence[int]) -> list[int]:
+        """The tokens between a reply that was `written` to a conversation and the next one, where these messages come after it."""
+
     def check(self, conversation: Conversation, rendered: Rendered, where: str) -> None:
         """Refuse a rendering that is not what the model will be given when it is used."""
 
@@ -88,7 +91,16 @@ class ChatRenderer:
         return Rendered(text, np.array(encoded["input_ids"], dtype=np.int64), learned, straddling)
 
     def prompt(self, conversation: Conversation) -> list[int]:
-        return list(self._tokenizer(self.template.prompt(conversation), add_special_tokens=False)["input_ids"])
+        return self._ids(self.template.prompt(conversation))
+
+    def between(self, conversation: Conversation, messages: Sequence[Message], written: Sequence[int]) -> list[int]:
+        end, rest = self.template.between(conversation, messages)
+        closing = self._ids(end)
+        missing = [] if list(written[-len(closing) :]) == closing else closing  # it was stopped by another mark
+        return missing + self._ids(rest)
+
+    def _ids(self, text: str) -> list[int]:
+        return list(self._tokenizer(text, add_special_tokens=False)["input_ids"])
 
     def check(self, conversation: Conversation, rendered: Rendered, where: str) -> None:
         """Refuse a rendering that is not the template's own, showing where the two part."""

@@ -19,12 +19,12 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
 from ray_pipeline.errors import DataError, ModelError
-from ray_pipeline.text.chat.conversation import Conversation, Message
+from ray_pipeline.text.chat.conversation import Conversation, Message, ToolCall
 
 _REASONING_KEYS: Final = ("reasoning_content", "reasoning", "thinking")
 _ASKED, _FIRST, _LAST, _THOUGHT = "Question0", "Reply1", "Reply2", "Thought3"
@@ -77,6 +77,18 @@ class ChatTemplate:
     def prompt(self, conversation: Conversation) -> str:
         """What the model is given to answer to."""
         return str(self._applied(conversation, tokenize=False, add_generation_prompt=True))
+
+    def between(self, conversation: Conversation, messages: Sequence[Message]) -> tuple[str, str]:
+        """What ends a reply to the conversation, and what stands from there to the next reply, where these messages come after it.
+
+        The reply is a short one of the kind that the messages answer: what stands behind a reply does not depend on what it says."""
+        called = tuple(ToolCall(one.name or _LAST, "{}", one.call_id) for one in messages if one.role == "tool")
+        reply = Message("assistant", _LAST, tool_calls=called or None)
+        whole = Conversation((*conversation.messages, reply, *messages), conversation.tools)
+        text, prompt = self.text(whole), self.prompt(whole)
+        end = self.replies(whole, text)[-1].end
+        mark = max((one for one in self.ends if text[:end].endswith(one)), key=len).strip()
+        return mark, prompt[end:]
 
     def replies(self, conversation: Conversation, text: str) -> list[Reply]:
         """The assistant's messages in the text."""

@@ -99,4 +99,4 @@ def test_nothing_is_left_behind(file: Path) -> None:
     own = OwnReward(f"{file}:reward", 5)
     own.close()
     assert len(list(Path("/proc/self/fd").iterdir())) == before
-    assert own._process.poll() is not None
+    assert own._program._process.poll() is not None

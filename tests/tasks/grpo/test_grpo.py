@@ -154,7 +154,28 @@ def test_the_gradient_is_the_one_written_out(case: str, model: Path) -> None:
     for name, one in policy.named_parameters():
         if one.grad is not None:
             torch.testing.assert_close(one.grad, theirs[name], atol=1e-5, rtol=1e-4)
-    assert 0.5 < sums["ratio"] / len(batch.engine) < 2 and sums["mismatch_kl"] > 0 and sums["entropy"] > 0
+    assert 0.5 < sums["ratio"] / task.count(batch) < 2 and sums["mismatch_kl"] > 0 and sums["entropy"] > 0
+
+
+@pytest.mark.parametrize("average", [{}, {"average": "sequence_mean"}, {"average": "constant", "longest": 32}])
+def test_figures_are_means_over_tokens_however_the_loss_is_averaged(average: dict[str, Any], model: Path) -> None:
+    settings = parse(GrpoTraining, {"loss": average, "micro": {"token_budget": 24}})
+    policy = policy_of(model, settings)
+    batch = drawn_before(rollouts(), policy)
+    thought = np.random.default_rng(3).random(len(batch.engine)) < 0.3
+    task = GrpoTask(policy, settings, Group())
+    now, entropy = task.likelihoods(batch)
+    assert batch.old is not None
+    drift = batch.old - batch.engine
+    sums = task.backward(replace(batch, thought=thought, figures={"rollout_seconds": 1e6}), 1.0, sync=True)
+    means = {name: value / task.count(batch) for name, value in sums.items()}
+    assert means["ratio"] == pytest.approx(float(np.exp(now - batch.old).mean()), rel=1e-4)
+    assert means["mismatch_kl"] == pytest.approx(float((np.exp(drift) - drift - 1).mean()), rel=1e-3)
+    assert means["entropy"] == pytest.approx(float(entropy.mean()), rel=1e-4)
+    assert means["entropy_thought"] == pytest.approx(float(entropy[thought].mean()), rel=1e-4)
+    assert means["update_tokens_per_second"] > 0 and 0.99 < means["rollout_share"] < 1
+    without = task.backward(batch, 1.0, sync=True)
+    assert without["entropy_thought"] == 0.0 and set(without) | {"rollout_seconds"} == set(sums)
 
 
 def test_without_an_older_policy_the_ratio_is_one(model: Path) -> None:
@@ -211,3 +232,5 @@ def test_likelihoods_of_other_tokens_are_refused() -> None:
     batch = rollouts()
     with pytest.raises(DataError, match=r"engine: 3 log-likelihoods of \d+ generated tokens"):
         RolloutBatch(batch.rows, batch.groups, batch.advantages, batch.engine[:3])
+    with pytest.raises(DataError, match=r"thought: 2 marks of \d+ generated tokens"):
+        replace(batch, thought=np.zeros(2, dtype=np.bool_))

@@ -16,8 +16,7 @@ from ray_pipeline.pipelines.prepare_chats import ChatFiles, prepare_chats
 from ray_pipeline.pipelines.stage import Run
 from ray_pipeline.pipelines.train_policy import reinforce
 from ray_pipeline.placement.cluster import ClusterSettings
-from ray_pipeline.tasks.grpo.batches import RolloutBatch
-from ray_pipeline.tasks.grpo.engine_draws import EngineDraws
+from ray_pipeline.tasks.grpo.engine_draws import Asked, EngineDraws
 from ray_pipeline.tasks.grpo.settings import GrpoTraining
 from tests.chat_models import save_tiny_decoder
 
@@ -55,14 +54,14 @@ class Stopped(Exception):
 
 def test_what_pays_is_learned_every_rollout_is_kept_and_a_stopped_run_goes_on(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as short:
-        whole = EngineDraws.draw
+        whole = EngineDraws.ask
 
-        def stops(self: EngineDraws, rows: Any, number: int) -> RolloutBatch:
+        def stops(self: EngineDraws, rows: Any, number: int) -> Asked:
             if number == 5:
                 raise Stopped
             return whole(self, rows, number)
 
-        short.setattr(EngineDraws, "draw", stops)
+        short.setattr(EngineDraws, "ask", stops)
         with pytest.raises(Stopped):
             trained(folder)
     made = trained(folder)
@@ -78,6 +77,10 @@ def test_what_pays_is_learned_every_rollout_is_kept_and_a_stopped_run_goes_on(fo
     assert [row["step"] for row in steps] == list(range(1, 13))
     assert [row["reward"] for row in steps] == pytest.approx(means, abs=1e-6)
     assert all(abs(row["mismatch_kl"]) < 1e-4 and abs(row["ratio"] - 1) < 1e-4 for row in steps)
+    assert all(row["staleness"] == row["entropy_thought"] == row["thought_tokens"] == 0.0 < row["advantage"] < 2 for row in steps)
+    assert all(row["answer_tokens"] <= row["answer_tokens_p95"] <= row["answer_tokens_max"] <= 12 for row in steps)
+    assert all(0 < row["rollout_share"] < 1 and row["rollout_tokens_per_second"] > 0 and row["update_tokens_per_second"] > 0 for row in steps)
+    assert all(0 < row["rollout_seconds"] < 600 for row in steps)
 
 
 def test_a_prompt_that_is_too_long_for_the_engine_is_named(folder: Path) -> None:

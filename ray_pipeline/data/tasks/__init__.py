@@ -1,0 +1,1 @@
+"""Tasks: what a policy is asked to do in an environment, and what the environment needs to know of it."""
