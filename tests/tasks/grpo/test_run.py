@@ -10,14 +10,16 @@ import pytest
 
 from ray_pipeline.artifacts import Artifact, Workspace
 from ray_pipeline.config import parse
-from ray_pipeline.errors import SettingsError
+from ray_pipeline.errors import DataError, SettingsError
 from ray_pipeline.models.policy.settings import PolicySettings
 from ray_pipeline.pipelines.prepare_chats import ChatFiles, prepare_chats
 from ray_pipeline.pipelines.stage import Run
 from ray_pipeline.pipelines.train_policy import reinforce
 from ray_pipeline.placement.cluster import ClusterSettings
+from ray_pipeline.tasks.grpo.batches import RolloutBatch
 from ray_pipeline.tasks.grpo.engine_draws import Asked, EngineDraws
 from ray_pipeline.tasks.grpo.settings import GrpoTraining
+from ray_pipeline.tasks.grpo.task import GrpoTask
 from tests.chat_models import save_tiny_decoder
 
 REWARD = "def letters(sample):\n    said = sample['reply']\n    return sum(one.isascii() and one.isalpha() for one in said) / max(1, len(said))\n"
@@ -34,10 +36,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return top
 
 
-def trained(folder: Path, **given: Any) -> Artifact:
-    run = Run(Workspace.at(str(folder / "w")), ClusterSettings(in_process="always", threads_per_worker=1))
+def trained(folder: Path, workspace: str = "w", steps: int = 12, **given: Any) -> Artifact:
+    run = Run(Workspace.at(str(folder / workspace)), ClusterSettings(in_process="always", threads_per_worker=1))
     chats = prepare_chats(run, ChatFiles(path=str(folder / "chats.jsonl"), eval_share=0.0))
-    train = {"max_steps": 12, "epochs": None, "batch_size": 4, "evaluation": None, "guard": None, "optimizer": {"lr": 2e-2}}
+    train = {"max_steps": steps, "epochs": None, "batch_size": 4, "evaluation": None, "guard": None, "optimizer": {"lr": 2e-2}}
     values = {
         "train": {**train, "schedule": {"kind": "constant"}, "checkpoints": {"keep_best": False, "every_steps": 1}},
         "draw": {"rollouts": 8, "max_tokens": 12},
@@ -52,8 +54,10 @@ class Stopped(Exception):
     pass
 
 
-def test_what_pays_is_learned_every_rollout_is_kept_and_a_stopped_run_goes_on(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with monkeypatch.context() as short:
+@pytest.fixture(scope="module")
+def drawn(folder: Path) -> Artifact:
+    """A run that was stopped at its sixth draw, and went on."""
+    with pytest.MonkeyPatch.context() as short:
         whole = EngineDraws.ask
 
         def stops(self: EngineDraws, rows: Any, number: int) -> Asked:
@@ -64,7 +68,11 @@ def test_what_pays_is_learned_every_rollout_is_kept_and_a_stopped_run_goes_on(fo
         short.setattr(EngineDraws, "ask", stops)
         with pytest.raises(Stopped):
             trained(folder)
-    made = trained(folder)
+    return trained(folder)
+
+
+def test_what_pays_is_learned_every_rollout_is_kept_and_a_stopped_run_goes_on(drawn: Artifact) -> None:
+    made = drawn
     rollouts = made.table("rollouts/").to_pylist()
     assert len(rollouts) == 12 * 4 * 8
     by_version = [[row for row in rollouts if row["version"] == version] for version in range(12)]
@@ -88,3 +96,42 @@ def test_a_prompt_that_is_too_long_for_the_engine_is_named(folder: Path) -> None
         SettingsError, match=r"conversation #\d+: its prompt has \d+ tokens, which with draw.max_tokens=250 are more than engine.max_length=256"
     ):
         trained(folder, draw={"rollouts": 2, "max_tokens": 250})
+
+
+@pytest.mark.parametrize("stop", [1, 4, 7])
+def test_a_replay_that_is_stopped_ends_with_the_same_bits(folder: Path, drawn: Artifact, stop: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between the draws and between the updates of one: the same rollouts are learned from, each as often as if nothing had happened."""
+    given: dict[str, Any] = {"replay": drawn.location.uri, "updates": {"passes": 2}, "advantage": {"kind": "egpo"}}
+    if ("whole", folder) not in _WHOLE:
+        _WHOLE["whole", folder] = replayed(folder, "whole", given)
+    whole, learned, steps = _WHOLE["whole", folder], GrpoTask.backward, []
+
+    def stops(self: GrpoTask, batch: RolloutBatch, scale: float, sync: bool) -> dict[str, float]:
+        steps.append(len(steps))
+        if len(steps) == stop + 1:
+            raise Stopped
+        return learned(self, batch, scale, sync)
+
+    with monkeypatch.context() as short:
+        short.setattr(GrpoTask, "backward", stops)
+        with pytest.raises(Stopped):
+            replayed(folder, f"stopped-{stop}", given)
+    again = replayed(folder, f"stopped-{stop}", given)
+    assert again.file("model/model.safetensors").read() == whole.file("model/model.safetensors").read()
+    history = [[row for row in map(json.loads, one.file("history.jsonl").read().splitlines()) if row["kind"] == "step"] for one in (whole, again)]
+    told = [[{name: value for name, value in row.items() if not ("second" in name or name == "rollout_share")} for row in rows] for rows in history]
+    assert told[0] == told[1]
+    assert abs(told[0][0]["ratio"] - 1) < 1e-6 < abs(told[0][1]["ratio"] - 1)  # the second update of a draw is not where it was drawn
+
+
+_WHOLE: dict[tuple[str, Path], Artifact] = {}
+
+
+def replayed(folder: Path, name: str, given: dict[str, Any]) -> Artifact:
+    """In a workspace of its own: the same settings make the same artifact."""
+    return trained(folder, name, **given)
+
+
+def test_a_replay_of_fewer_draws_than_are_asked_for_is_told(folder: Path, drawn: Artifact) -> None:
+    with pytest.raises(DataError, match=r"it has no rollouts/000012-000.parquet: the training that kept it made fewer draws"):
+        trained(folder, "longer", replay=drawn.location.uri, steps=13)
