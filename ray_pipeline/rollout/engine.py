@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from ray_pipeline.errors import ModelError
+from ray_pipeline.errors import ModelError, SettingsError
 from ray_pipeline.models.policy.probe import Probe, probe_of
 from ray_pipeline.models.policy.settings import PolicySettings
 from ray_pipeline.models.source import locate
@@ -62,6 +62,11 @@ class Engine(Writer):
             more |= {"enable_lora": True, "max_lora_rank": adapter_rank, "max_loras": 1}
         if takes_weights:
             more |= {"worker_extension_cls": "ray_pipeline.rollout.worker.TakesWeights"}
+        self._sleeps = takes_weights and settings.sleeps
+        if self._sleeps:
+            if device != "cuda":
+                raise SettingsError(f"engine.sleeps=true: an engine gives back the memory of a GPU, and this one is on {device}; leave it false")
+            more |= {"enable_sleep_mode": True}
         try:
             self._llm = LLM(
                 str(files.folder),
@@ -159,6 +164,14 @@ class Engine(Writer):
 
     def let_go(self) -> None:
         self._let_go.set()
+
+    def rest(self) -> None:
+        if self._sleeps:
+            self._llm.sleep(level=1)  # weights go to the machine's memory, keys and values are dropped
+
+    def wake(self) -> None:
+        if self._sleeps:
+            self._llm.wake_up()
 
     def each(self) -> Sequence[Engine]:
         return [self]

@@ -109,6 +109,12 @@ class EnginePool(Writer):
         self._send([place for place, taken in here.items() if not taken])
         self.version = version
 
+    def rest(self) -> None:
+        """Engines apart share no memory with the training, so there is nothing to give back."""
+
+    def wake(self) -> None:
+        """They never rest."""
+
     def each(self) -> Sequence[Writer]:
         return [_Alone(self, place) for place in range(len(self._held))]
 
@@ -151,6 +157,12 @@ class _Alone(Writer):
 
     def take_weights(self, file: Path, version: int) -> None:
         self._pool.take_weights(file, version)
+
+    def rest(self) -> None:
+        """See the pool."""
+
+    def wake(self) -> None:
+        """See the pool."""
 
     def each(self) -> Sequence[Writer]:
         return [self]

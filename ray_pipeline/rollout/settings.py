@@ -33,6 +33,7 @@ class EngineSettings(Settings):
     tensor_parallel: int = placement(1, "GPUs that one engine spreads a model over", ge=1)
     memory_share: float = placement(0.9, "share of a GPU's memory that the engine takes", gt=0, le=1)
     kv_cache_gb: int = placement(2, "on a CPU: GB for keys and values", ge=1)
+    sleeps: bool = placement(False, "on GPUs, in training: give the memory back while the policy learns")
 
 
 class EnginesSettings(Settings):

@@ -63,6 +63,14 @@ class Writer(ABC):
         """Every engine of it, to be asked alone."""
 
     @abstractmethod
+    def rest(self) -> None:
+        """Give back what is not needed until `wake`, where that is wanted."""
+
+    @abstractmethod
+    def wake(self) -> None:
+        """Be ready again."""
+
+    @abstractmethod
     def close(self) -> None:
         """End what is held."""
 

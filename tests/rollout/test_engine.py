@@ -13,12 +13,12 @@ import torch
 from jobs.command_line import run_job
 from jobs.generate import GenerateJob, run_generate
 from ray_pipeline.artifacts import Workspace
-from ray_pipeline.errors import ModelError
+from ray_pipeline.errors import ModelError, SettingsError
 from ray_pipeline.models.policy.policy import Policy
 from ray_pipeline.models.policy.probe import probe_of
 from ray_pipeline.models.policy.settings import PolicySettings
 from ray_pipeline.rollout.engine import Engine
-from ray_pipeline.rollout.settings import SamplingSettings
+from ray_pipeline.rollout.settings import EngineSettings, SamplingSettings
 from ray_pipeline.text.learned_tokens import LearnedTokens
 from ray_pipeline.text.tokens import end_to_end
 
@@ -60,6 +60,12 @@ def test_prompts_that_do_not_fit_into_one_step_are_drawn_behind_with_seeds(engin
     drawn = SamplingSettings(max_tokens=3, temperature=1.0, seed=1)
     together = engine.generate(long, drawn)
     assert [one[0].ids for one in together[7:]] == [one[0].ids for one in engine.generate(long[7:], drawn, first=7)]
+
+
+def test_an_engine_on_cpus_does_not_sleep(tiny_policy: Path) -> None:
+    settings = EngineSettings(max_length=1024, sleeps=True)
+    with pytest.raises(SettingsError, match="engine.sleeps=true: an engine gives back the memory of a GPU, and this one is on cpu"):
+        Engine(PolicySettings(name=str(tiny_policy)), settings, "cpu", takes_weights=True)
 
 
 def test_other_weights_are_refused(engine: Engine, tiny_policy: Path) -> None:

@@ -41,6 +41,7 @@ class EngineDraws:
         self._handed = 0
 
     def hand_over(self, step: int) -> None:
+        self.engine.wake()
         self.engine.take_weights(write_weights(self.task.model, self.folder, step), step)
         parity = self.settings.parity
         if self._handed % parity.every == 0:
@@ -50,8 +51,10 @@ class EngineDraws:
     def ask(self, rows: NDArray[np.int64], number: int) -> Asked:
         started = time.monotonic()
         first = (number * self.group.world + self.group.rank) * self.settings.train.batch_size
+        self.engine.wake()
         draws = self.drawing.draw(self.engine, rows.tolist(), first)
         self.kept.write(number, self.group.rank, draws)
+        self.engine.rest()
         return Asked(draws, time.monotonic() - started)
 
     def let_go(self) -> None:

@@ -62,6 +62,10 @@ class GrpoTraining(Settings):
             raise ValueError("reference=adapter is the model without its adapter, and adaptation.kind=full has none; take reference=copy")
         if self.train.distributed.strategy == "fsdp" and self.adaptation.kind != "full":
             raise ValueError("train.distributed.strategy=fsdp: adapters are merged for the engine on ranks that hold the model whole; take ddp")
+        if self.engine.sleeps and (self.draw.ahead or self.engines.apart):
+            raise ValueError(
+                "engine.sleeps=true: an engine that draws ahead, or has GPUs of its own (engines.apart), has no time to sleep; leave it false"
+            )
         if not self.micro.packing:
             raise ValueError("micro.packing=false: rollouts share their prompt in packs; leave packing on")
         judged = {one.kind for one in self.reward.parts.values()}

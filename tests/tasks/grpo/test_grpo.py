@@ -221,6 +221,12 @@ def test_means_by_rollout() -> None:
         ({"loss": {"kl": "k3", "kl_weight": 0.1}}, "a reference is for the KL"),
         ({"reference": "adapter", "loss": {"kl": "k3", "kl_weight": 0.1}}, "adaptation.kind=full has none"),
         ({"micro": {"packing": False}}, "rollouts share their prompt in packs"),
+        ({"train": {"distributed": {"strategy": "fsdp"}}, "adaptation": LORA}, "adapters are merged for the engine"),
+        ({"engine": {"sleeps": True}, "draw": {"ahead": 1}}, "has no time to sleep"),
+        ({"engine": {"sleeps": True}, "engines": {"apart": True}}, "has no time to sleep"),
+        ({"reward": {"parts": {"task": {"kind": "task"}}}}, "what an environment says, and"),
+        ({"environment": {"kind": "bank"}}, "a task in an environment has none; take kind=task"),
+        ({"environment": {"kind": "own"}}, "a class is given with kind=own"),
     ],
 )
 def test_settings_that_contradict_each_other_are_refused(given: dict[str, Any], said: str) -> None:
