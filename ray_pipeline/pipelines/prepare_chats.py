@@ -22,9 +22,11 @@ from ray_pipeline.config import Settings, identity, section, source
 from ray_pipeline.data.chats.formats import FormatName, ReadChats, read_chats
 from ray_pipeline.data.chats.selection import distinct, divided, sampled, shared, with_turns
 from ray_pipeline.data.problems.chats import problem_chats
+from ray_pipeline.data.tasks.bank.generate import tool_task_chats
 from ray_pipeline.data.tool_chats.generate import tool_chats
 from ray_pipeline.data.tool_chats.spec import ToolChatSpec
 from ray_pipeline.errors import DataError
+from ray_pipeline.pipelines.bank_settings import BankChoice
 from ray_pipeline.pipelines.prepare import raw_input
 from ray_pipeline.pipelines.problems import ProblemData, ProblemFile, read_or_made
 from ray_pipeline.pipelines.stage import Outcome, Run, Stage
@@ -86,7 +88,11 @@ class ProblemChats(ChatChoice):
         return self
 
 
-ChatSource = ChatFiles | GeneratedToolChats | ProblemChats
+class BankChats(BankChoice, ChatChoice):
+    kind: Literal["bank"] = identity("bank", "generated: a bank's tasks as the reference does them, to imitate before learning from rollouts")
+
+
+ChatSource = ChatFiles | GeneratedToolChats | ProblemChats | BankChats
 ChatData = Annotated[ChatSource, Field(discriminator="kind")]
 
 
@@ -134,6 +140,8 @@ def _read(data: ChatSource) -> ReadChats:
         return ReadChats(problem_chats(read_or_made(data.problems), data.instruction), ())
     if isinstance(data, ChatFiles):
         return read_chats(data.path, data.format, data.malformed)
+    if isinstance(data, BankChats):
+        return ReadChats(tool_task_chats(data.spec()), ())
     return ReadChats(tool_chats(data.spec()), ())
 
 

@@ -26,11 +26,12 @@ from ray_pipeline.data.bfcl.read import bfcl_tasks
 from ray_pipeline.data.problems.problem import Problem
 from ray_pipeline.data.splits import split_by_group
 from ray_pipeline.data.tasks.arithmetic import ArithmeticSpec, arithmetic_tasks
-from ray_pipeline.data.tasks.bank.generate import BankSpec, bank_tasks
+from ray_pipeline.data.tasks.bank.generate import bank_tasks
 from ray_pipeline.data.tasks.code import code_tasks
 from ray_pipeline.data.tasks.file import read_tasks
 from ray_pipeline.data.tasks.task import Task, tasks_table
 from ray_pipeline.evaluation.code.question import PatienceSettings, question
+from ray_pipeline.pipelines.bank_settings import BankChoice, Level
 from ray_pipeline.pipelines.prepare import raw_input
 from ray_pipeline.pipelines.problems import ProblemData, ProblemFile, read_or_made
 from ray_pipeline.pipelines.stage import Outcome, Run, Stage
@@ -39,7 +40,6 @@ from ray_pipeline.sandbox.settings import SandboxSettings
 
 ALGORITHM: Final = 1
 FILE_ROWS: Final = 1 << 12  # a task with its world is larger than a conversation
-Level = Literal[1, 2, 3, 4, 5]
 
 
 class TaskChoice(Settings):
@@ -49,17 +49,8 @@ class TaskChoice(Settings):
     split_seed: int = identity(0, "decides, with what a task asks, its side")
 
 
-class BankTasks(TaskChoice):
+class BankTasks(BankChoice, TaskChoice):
     kind: Literal["bank"] = identity("bank", "generated: a bank's clerk is asked to look up, move, open, close, or to refuse")
-    rows: int = identity(4000, "how many tasks", ge=1)
-    seed: int = identity(0, "the same seed gives the same tasks", ge=0)
-    levels: tuple[Level, ...] = identity(
-        (1, 2, 3, 4, 5),
-        "in turn: 1 one call; 2 look up, then act; 3 what to do depends on a balance; 4 several steps; 5 refused, or no call",
-        min_length=1,
-    )
-    accounts: int = identity(4, "accounts of a world", ge=3, le=10)
-    further_share: float = identity(0.25, "share of tasks of the levels 1 to 3 with a second request", ge=0, le=1)
 
 
 class ArithmeticTasks(TaskChoice):
@@ -128,7 +119,7 @@ def _inputs(data: TaskSource) -> dict[str, Input]:
 
 def _made(data: TaskSource) -> list[Task]:
     if isinstance(data, BankTasks):
-        return bank_tasks(BankSpec(data.rows, data.seed, data.levels, data.accounts, data.further_share))
+        return bank_tasks(data.spec())
     if isinstance(data, ArithmeticTasks):
         return arithmetic_tasks(ArithmeticSpec(data.rows, data.seed, data.levels, data.calculator))
     if isinstance(data, CodeTasks):

@@ -16,6 +16,7 @@ from ray_pipeline.data.problems.problem import Problem
 from ray_pipeline.data.tasks.code import problem_of
 from ray_pipeline.data.tasks.task import Task, tasks_of
 from ray_pipeline.errors import DataError, SettingsError
+from ray_pipeline.pipelines.prepare_chats import BankChats, prepare_chats
 from ray_pipeline.pipelines.prepare_tasks import TaskData, prepare_tasks
 from ray_pipeline.pipelines.stage import Run
 from ray_pipeline.placement.cluster import ClusterSettings
@@ -122,6 +123,20 @@ def test_bfcls_entries_become_tasks(tmp_path: Path) -> None:
     train, held_out = read(artifact, "train"), read(artifact, "eval")
     assert len(train) + len(held_out) == 200 and 90 <= len(held_out) <= 110
     assert {task.facts["category"] for task in train} == {"multi_turn_base"}
+
+
+def test_a_banks_tasks_are_conversations_too_done_by_the_reference(tmp_path: Path) -> None:
+    """What is imitated before it is rewarded: the same tasks, with calls and results."""
+    run = Run(Workspace.at(str(tmp_path)), ClusterSettings(in_process="always"))
+    tasks = read(made(tmp_path, kind="bank", rows=12, levels=[1, 2], eval_share=0.0), "train")
+    chats = prepare_chats(run, BankChats(rows=12, levels=(1, 2), eval_share=0.0, distinct=False)).table("train/").to_pylist()
+    by_name = {row["chat_id"]: row for row in chats}
+    assert by_name.keys() == {task.task_id for task in tasks}
+    for task in tasks:
+        row = by_name[task.task_id]
+        assert [one["content"] for one in row["messages"][: len(task.messages)]] == [one.content for one in task.messages]
+        assert row["tools"] == task.tools and row["messages"][-1]["role"] == "assistant"
+        assert any(one["tool_calls"] for one in row["messages"]) and any(one["role"] == "tool" for one in row["messages"])
 
 
 @pytest.mark.parametrize(
