@@ -55,6 +55,10 @@ class KnownPolicy(Writer):
         ids = TOKENIZER(f"{text}<|im_end|>", add_special_tokens=False)["input_ids"]
         return Answer(tuple(ids), text, None, True)
 
+    def rest(self) -> None: ...
+
+    def wake(self) -> None: ...
+
     def let_go(self) -> None:
         raise NotImplementedError
 
