@@ -34,7 +34,7 @@ def others() -> set[int]:
 @pytest.fixture(scope="module")
 def pool(tiny_policy: Path, others: set[int]) -> Iterator[EnginePool]:
     connect(ClusterSettings(cpus=4))
-    settings = EnginesSettings(apart=True, count=1, cpus=0.5, hung_after=8.0)
+    settings = EnginesSettings(apart=True, count=1, cpus=0.5, hung_after=15.0)
     found = EnginePool(PolicySettings(name=str(tiny_policy)), SETTINGS, settings, "cpu")
     yield found
     found.close()
@@ -77,7 +77,7 @@ def test_an_engine_that_is_killed_or_stopped_is_replaced_with_the_weights_of_the
         asking, found = asked_beside(pool)
         time.sleep(0.3)
         os.kill(core, blow)
-        asking.join(180)
+        asking.join(400)
         assert not asking.is_alive()
         assert found == expected, blow  # nothing is lost, and the new engine has the weights that the old one was given
         assert before.isdisjoint(cores()), f"the old engine lives on after {blow}"
