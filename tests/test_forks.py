@@ -18,7 +18,7 @@ TELLS = """
 import atexit, os, sys
 atexit.register(lambda: print("at exit", flush=True))
 if __name__ == "__main__":
-    print(sys.argv[1:], os.environ.get("MARK"), os.environ.get("HOME"), "decimal" in sys.modules, sys.stdin.read())
+    print(sys.argv[1:], os.environ.get("MARK"), os.environ.get("HOME"), "wave" in sys.modules, sys.stdin.read())
     print("aside", file=sys.stderr)
 """
 
@@ -36,7 +36,7 @@ def run(folder: Path, text: str, *words: str, ahead: tuple[str, ...] = (), **env
 def test_what_a_process_is_given_is_its_own_and_the_next_ones_is_another(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MARK", "of the session")
     assert run(tmp_path, TELLS, "a", "b c", MARK="x") == (0, "['a', 'b c'] x None False \nat exit\n", "aside\n")
-    assert run(tmp_path, TELLS, ahead=("decimal",)) == (0, "[] None None True \nat exit\n", "aside\n")
+    assert run(tmp_path, TELLS, ahead=("wave",)) == (0, "[] None None True \nat exit\n", "aside\n")
 
 
 @pytest.mark.parametrize(
