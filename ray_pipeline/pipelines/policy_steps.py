@@ -32,6 +32,13 @@ class PolicyStep(Settings):
     policy: str = source(BASE, "base (the pipeline's own policy), or the step whose policy is trained on")
 
 
+def _pipeline_chats(settings: PipelineChainSettings, changes: Mapping[str, Any]) -> ChatSource:
+    """The pipeline's conversations, with what differs in a step."""
+    if settings.chats is None:
+        raise SettingsError("this pipeline has no conversations; give them (chats.path=..., or a group chats=...)")
+    return with_changes(type(settings.chats), settings.chats, dict(changes))
+
+
 class SftStep(PolicyStep):
     """Fine-tune on conversations."""
 
@@ -55,9 +62,7 @@ class SftStep(PolicyStep):
         if self.pairs is not None:
             path = "" if made is None or self.imitate is None else pairs_file(made, IMITATE, self.imitate)
             return with_changes(ChatFiles, ChatFiles(path=path), self.chats)
-        if settings.chats is None:
-            raise SettingsError("this pipeline has no conversations; give them (chats.path=..., or a group chats=...)")
-        return with_changes(type(settings.chats), settings.chats, self.chats)
+        return _pipeline_chats(settings, self.chats)
 
     def make(self, chain: Chain) -> Artifact:
         chats = prepare_chats(chain.run, self.own_chats(chain.settings, None if self.pairs is None else chain.made[self.pairs]))
@@ -112,9 +117,7 @@ class GrpoStep(PolicyStep):
         return self
 
     def own_chats(self, settings: PipelineChainSettings) -> ChatSource:
-        if settings.chats is None:
-            raise SettingsError("this pipeline has no conversations; give them (chats.path=..., or a group chats=...)")
-        return with_changes(type(settings.chats), settings.chats, self.chats)
+        return _pipeline_chats(settings, self.chats)
 
     def make(self, chain: Chain) -> Artifact:
         chats = prepare_chats(chain.run, self.own_chats(chain.settings))
